@@ -1,0 +1,46 @@
+"""MaPLe Lite: CLIP prompt learning, from zero-shot CLIP to multi-modal prompts, in a small package."""
+
+from maple_lite.clip import FrozenCLIP
+from maple_lite.evaluation import accuracy, confusion, per_class_accuracy, predict
+from maple_lite.learners import IVLP, METHODS, VPT, CoCoOp, CoOp, DeepLanguage, MaPLe, PromptLearner
+from maple_lite.models import load_clip
+from maple_lite.presets import is_published, preset, template
+from maple_lite.prompted import PromptedCLIP
+from maple_lite.protocol import base_and_novel, few_shot, harmonic_mean
+from maple_lite.seeds import seeded
+from maple_lite.storage import load_learner, save_learner
+from maple_lite.tokens import tokenize
+from maple_lite.training import History, fit, learning_rate
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "IVLP",
+    "METHODS",
+    "VPT",
+    "CoCoOp",
+    "CoOp",
+    "DeepLanguage",
+    "FrozenCLIP",
+    "History",
+    "MaPLe",
+    "PromptLearner",
+    "PromptedCLIP",
+    "accuracy",
+    "base_and_novel",
+    "confusion",
+    "few_shot",
+    "fit",
+    "harmonic_mean",
+    "is_published",
+    "learning_rate",
+    "load_clip",
+    "load_learner",
+    "per_class_accuracy",
+    "predict",
+    "preset",
+    "save_learner",
+    "seeded",
+    "template",
+    "tokenize",
+]

@@ -1,0 +1,265 @@
+"""FrozenCLIP: the two encoders of an open_clip model, frozen, with prompts as arguments."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+
+import open_clip
+import torch
+import torch.nn.functional as F
+from open_clip.transform import PreprocessCfg
+from open_clip.transformer import TextTransformer, VisionTransformer
+from torch import Tensor, nn
+
+from maple_lite.tokens import tokenize
+
+ROWS = 1024  # sentences encoded at a time: bounds memory where there are many (image, class) pairs
+
+
+class FrozenCLIP(nn.Module):
+    """A frozen CLIP whose encoders accept prompts; without prompts they are the wrapped model's own.
+
+    `open_clip_model` is any open_clip CLIP with open_clip's own ViT and a causal text transformer read at EOT, in
+    float32. It is put in eval mode and its parameters stop asking for gradients; nothing else of it changes.
+    Raises ValueError in words for towers that prompts do not fit (ResNet, SigLIP, EVA, CoCa, CLIPA, HF text).
+
+    >>> clip = FrozenCLIP(open_clip.create_model("ViT-B-16-quickgelu"))
+    >>> clip.encode_image(images).shape, clip.encode_text(tokens).shape     # [B, D], [C, D]
+    """
+
+    def __init__(self, open_clip_model: nn.Module) -> None:
+        super().__init__()
+        _require_fitting_towers(open_clip_model)
+        self.model = open_clip_model.eval().requires_grad_(False)
+        self.preprocess = _preprocess(open_clip_model)
+        _require_equal_features(self)
+
+    @property
+    def visual(self) -> VisionTransformer:
+        """The image tower."""
+        return self.model.visual
+
+    @property
+    def text(self) -> nn.Module:
+        """What holds the text tower: `CustomTextCLIP.text`, or the model itself (`CLIP` unpacks the tower)."""
+        return getattr(self.model, "text", self.model)
+
+    @property
+    def text_width(self) -> int:
+        """Width d_t of the text tower."""
+        return self.text.token_embedding.embedding_dim
+
+    @property
+    def vision_width(self) -> int:
+        """Width d_v of the image tower."""
+        return self.visual.conv1.out_channels
+
+    @property
+    def embed_dim(self) -> int:
+        """Width D of the joint space."""
+        return self.visual.proj.shape[1]
+
+    @property
+    def text_layers(self) -> int:
+        """Number of layers of the text tower."""
+        return len(self.text.transformer.resblocks)
+
+    @property
+    def vision_layers(self) -> int:
+        """Number of layers of the image tower."""
+        return len(self.visual.transformer.resblocks)
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """The five sizes that a learner must fit."""
+        names = ("text_width", "vision_width", "embed_dim", "text_layers", "vision_layers")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def context_length(self) -> int:
+        """Longest sentence in tokens, SOS and EOT included."""
+        return self.text.positional_embedding.shape[0]
+
+    @property
+    def logit_scale(self) -> Tensor:
+        """The logarithm of the factor between cosine similarities and logits, a scalar."""
+        return self.model.logit_scale.squeeze()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.visual.proj.device
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of the projections into the joint space: the same for the same weights only."""
+        digest = hashlib.sha256()
+        for weight in (self.visual.proj, self.visual.class_embedding, self.text.text_projection, self.logit_scale):
+            digest.update(weight.detach().float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def train(self, mode: bool = True) -> FrozenCLIP:
+        """The model itself, in eval mode whatever `mode` says: a frozen CLIP has no training mode."""
+        return super().train(False)
+
+    def encode_image(self, images: Tensor, prompts: Sequence[Tensor] = ()) -> Tensor:
+        """Unit-norm image features [B, D] of normalised images [B, 3, H, W]; `prompts[i]` [n, d_v] enters layer i.
+
+        The first prompt is appended after the patches, without a position of its own and before `ln_pre`; a deeper
+        one replaces the prompt tokens that the layer before put out. After the last prompt they travel on, and they
+        never enter the pooling (VPT-deep as in the authors' code of MaPLe). Raises ValueError for a wrong shape.
+        """
+        _require_images(images, self.visual.image_size)
+        _require_prompts(prompts, "vision", self.vision_width, self.vision_layers)
+        x = self.visual._embeds(images)  # [B, 1 + N, d_v], ln_pre applied
+        own = x.shape[1]
+        for i, block in enumerate(self.visual.transformer.resblocks):
+            if i < len(prompts):
+                prompt = self.visual.ln_pre(prompts[0]) if i == 0 else prompts[i]
+                x = torch.cat([x[:, :own], prompt.expand(len(x), -1, -1)], dim=1)  # [B, 1 + N + n, d_v]
+            x = block(x)
+        pooled, _ = self.visual._pool(x[:, :own])  # [B, d_v]
+        return F.normalize((pooled @ self.visual.proj).float(), dim=-1)
+
+    def encode_text(
+        self, tokens: Tensor, prompts: Sequence[Tensor] = (), positions: Tensor | None = None, chunk: int = ROWS
+    ) -> Tensor:
+        """Unit-norm text features [C, D] of tokens [C, L]; `prompts[i]` enters layer i.
+
+        A prompt is [n, d_t], one per class [C, n, d_t], or one per image [B, 1, n, d_t], which returns [B, C, D].
+        It stands at 1..n, or at `positions` [C, n]. At most `chunk` sentences are encoded at a time.
+        Raises ValueError for a wrong shape.
+        """
+        classes = len(tokens)
+        _require_tokens(tokens, self.context_length)
+        _require_prompts(prompts, "text", self.text_width, self.text_layers)
+        images = max((len(prompt) for prompt in prompts if prompt.ndim == 4), default=None)
+        rows = torch.arange((images or 1) * classes, device=tokens.device)  # image-major (image, class) pairs
+        features = [
+            self._encode_sentences(
+                tokens[part % classes],
+                [_prompt_of(prompt, part, classes) for prompt in prompts],
+                None if positions is None else positions[part % classes],
+            )
+            for part in rows.split(chunk)
+        ]
+        joined = torch.cat(features)  # [C, D] or [B * C, D]
+        return joined if images is None else joined.unflatten(0, (images, classes))
+
+    def _encode_sentences(self, tokens: Tensor, prompts: Sequence[Tensor], positions: Tensor | None) -> Tensor:
+        """Unit-norm features [R, D] of tokens [R, L]; prompts are [n, d_t] or [R, n, d_t], positions [R, n] or 1..n."""
+        text, length = self.text, tokens.shape[1]
+        mask = text.attn_mask[:length, :length]
+        x = text.token_embedding(tokens)  # [R, L, d_t]
+        for i, block in enumerate(text.transformer.resblocks):
+            if i < len(prompts):
+                x = write_prompt(x, prompts[i], positions)
+            if i == 0:
+                x = x + text.positional_embedding[:length]
+            x = block(x, attn_mask=mask)  # by keyword: by position open_clip takes the mask for keys and drops it
+        x = text.ln_final(x[torch.arange(len(x)), tokens.argmax(dim=-1)])  # [R, d_t] at EOT, the largest token id
+        return F.normalize((x @ text.text_projection).float(), dim=-1)
+
+
+def write_prompt(x: Tensor, prompt: Tensor, positions: Tensor | None = None) -> Tensor:
+    """The residual stream [R, L, d] with `prompt` [n, d] or [R, n, d] written over 1..n, or over `positions` [R, n]."""
+    prompt = prompt.expand(len(x), -1, -1)  # [R, n, d]
+    if positions is None:
+        return torch.cat([x[:, :1], prompt, x[:, 1 + prompt.shape[1] :]], dim=1)
+    return x.scatter(1, positions[..., None].expand_as(prompt), prompt)
+
+
+def _prompt_of(prompt: Tensor, pairs: Tensor, classes: int) -> Tensor:
+    """The prompt of each (image, class) pair [R]: [n, d] for all, or [R, n, d]."""
+    if prompt.ndim == 2:
+        return prompt
+    return prompt[pairs % classes] if prompt.ndim == 3 else prompt[pairs // classes, 0]
+
+
+def _preprocess(model: nn.Module) -> PreprocessCfg:
+    """Image size, mean and std as open_clip keeps them; a square size is one number."""
+    config = PreprocessCfg(**getattr(model.visual, "preprocess_cfg", {"size": model.visual.image_size}))
+    height, width = config.input_size[1:]
+    config.size = height if height == width else (height, width)
+    return config
+
+
+def _require_fitting_towers(model: nn.Module) -> None:
+    """ValueError in words for a model whose towers prompts do not fit."""
+    visual, text = getattr(model, "visual", None), getattr(model, "text", model)
+    unpacked = isinstance(model, open_clip.CLIP)
+    pool = getattr(model, "text_pool_type", None) if unpacked else getattr(text, "pool_type", None)
+    reasons = {
+        f"{type(model).__name__} is not an open_clip model": visual is None,
+        "it is a CoCa, which reads its text at an extra token": type(model).__name__ == "CoCa",
+        f"its image tower is {type(visual).__name__}, not open_clip's own ViT": not isinstance(
+            visual, VisionTransformer
+        ),
+        "its image tower pools by attention": getattr(visual, "attn_pool", None) is not None,
+        f"its text tower is {type(text).__name__}, not open_clip's own": not (
+            unpacked or isinstance(text, TextTransformer)
+        ),
+        "its text tower is not causal (as in SigLIP and CLIPA)": getattr(text, "attn_mask", None) is None,
+        f"its text is read by pooling {pool!r} and not at EOT": pool != "argmax",
+        "its text projection is a layer with a bias": not isinstance(
+            getattr(text, "text_projection", None), nn.Parameter
+        ),
+        "it was trained with a sigmoid loss and a logit bias (SigLIP)": getattr(model, "logit_bias", None) is not None,
+        "its weights are not float32 (load it with precision='fp32'; fit() has fast precisions)": any(
+            weight.dtype != torch.float32 for weight in model.parameters()
+        ),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise ValueError(f"prompts do not fit this model: {reason}. A ViT such as 'ViT-B-16-quickgelu' fits.")
+
+
+@torch.no_grad()
+def _require_equal_features(clip: FrozenCLIP) -> None:
+    """ValueError unless, without prompts, both encoders give what open_clip's give (to 1e-3 of unit norm)."""
+    size = clip.visual.image_size
+    image = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0)).to(clip.device)
+    tokens = tokenize(["a photo of a cat."]).to(clip.device)
+    padded = F.pad(tokens, (0, clip.context_length - tokens.shape[1]))
+    pairs = {
+        "image": (clip.encode_image(image), clip.model.encode_image(image, normalize=True)),
+        "text": (clip.encode_text(tokens), clip.model.encode_text(padded, normalize=True)),
+    }
+    for tower, (ours, theirs) in pairs.items():
+        if not torch.allclose(ours, theirs, atol=1e-3):
+            raise ValueError(
+                f"prompts do not fit this model: without prompts its {tower} features differ from open_clip's by "
+                f"{(ours - theirs).abs().max():.1e}; this tower has a part that FrozenCLIP does not know."
+            )
+
+
+def _require_images(images: Tensor, image_size: tuple[int, int]) -> None:
+    """ValueError unless images are a float batch [B, 3, H, W] of the tower's size."""
+    expected = (3, *image_size)
+    if images.ndim != 4 or images.shape[1:] != expected or not images.is_floating_point():
+        raise ValueError(
+            f"images must be normalised floats of shape [B, {', '.join(map(str, expected))}], got {images.dtype} of "
+            f"shape {list(images.shape)}: resize and normalise them as clip.preprocess says."
+        )
+
+
+def _require_tokens(tokens: Tensor, context_length: int) -> None:
+    """ValueError unless tokens are [C, L] with 1 <= C and L <= context_length."""
+    if tokens.ndim != 2 or len(tokens) == 0 or tokens.shape[1] > context_length:
+        raise ValueError(
+            f"tokens must have shape [C, L] with L up to {context_length}, got {list(tokens.shape)}: use tokenize()."
+        )
+
+
+def _require_prompts(prompts: Sequence[Tensor], tower: str, width: int, layers: int) -> None:
+    """ValueError if there are more prompts than layers, or one of another width."""
+    if len(prompts) > layers:
+        raise ValueError(f"{len(prompts)} {tower} prompts do not fit a {tower} tower of {layers} layers.")
+    for i, prompt in enumerate(prompts):
+        if prompt.ndim not in (2, 3, 4) or prompt.shape[-1] != width:
+            raise ValueError(
+                f"{tower} prompt {i} must have shape [..., n, {width}], got {list(prompt.shape)}: was it made for "
+                "another CLIP?"
+            )

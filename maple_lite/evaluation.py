@@ -1,0 +1,61 @@
+"""Accuracy of a prompted CLIP: overall, per class, and which class is taken for which."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+from sklearn.metrics import confusion_matrix
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from maple_lite.batches import autocast, batches
+from maple_lite.prompted import PromptedCLIP
+
+
+@torch.no_grad()
+def predict(
+    model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32"
+) -> tuple[Tensor, Tensor]:
+    """Labels [N] and predicted classes [N] of a dataset of (image, label), on the CPU.
+
+    The class names are encoded once, not once per batch, unless the text depends on the image (CoCoOp).
+    Raises ValueError for an empty dataset or a label out of range.
+    """
+    device, pairs = model.clip.device, []
+    with autocast(precision, device):
+        text_features = None if model.learner.needs_image else model.encode_classes()
+        for images, labels in batches(data, batch_size, len(model.class_names), device):
+            logits = model.classify(model.encode_images(images), text_features)  # [B, C]
+            pairs.append((labels.cpu(), logits.argmax(dim=-1).cpu()))
+    labels, predictions = (torch.cat(column) for column in zip(*pairs, strict=True))
+    return labels, predictions
+
+
+def accuracy(model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32") -> float:
+    """Percent of the images of `data` that `model` names rightly.
+
+    >>> accuracy(PromptedCLIP(clip, learner, novel_names), novel_set)
+    """
+    labels, predictions = predict(model, data, batch_size, precision)
+    return 100 * (labels == predictions).double().mean().item()
+
+
+def per_class_accuracy(
+    model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32"
+) -> pd.DataFrame:
+    """A row per class, in the order of the labels: class_name, images, accuracy in percent (NaN without images)."""
+    labels, predictions = predict(model, data, batch_size, precision)
+    classes = len(model.class_names)
+    images = labels.bincount(minlength=classes)  # [C]
+    right = labels[labels == predictions].bincount(minlength=classes)  # [C]
+    return pd.DataFrame(
+        {"class_name": model.class_names, "images": images.numpy(), "accuracy": (100 * right / images).numpy()}
+    )
+
+
+def confusion(model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32") -> pd.DataFrame:
+    """Counts [C, C] of images, true classes in rows and predicted ones in columns, both in the order of the labels."""
+    labels, predictions = predict(model, data, batch_size, precision)
+    names = model.class_names
+    counts = confusion_matrix(labels, predictions, labels=range(len(names)))
+    return pd.DataFrame(counts, index=pd.Index(names, name="true"), columns=pd.Index(names, name="predicted"))

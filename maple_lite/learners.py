@@ -1,0 +1,254 @@
+"""The seven prompt learners: which prompts exist, and how they are produced.
+
+A learner answers two questions, `vision_prompts()` and `text_prompts(image_features)`, because CoCoOp's text prompts
+need image features, which need the vision prompts first. `prompts[i]` enters layer i of its tower.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from maple_lite.clip import FrozenCLIP
+from maple_lite.names import require_name
+from maple_lite.tokens import POSITIONS, clean_names, move_context, tokenize, word_ids
+
+
+class PromptLearner(nn.Module):
+    """Zero-shot CLIP: the learner that learns nothing, and the parent of the six that do.
+
+    `templates` is a sentence with one `{}` for the class name, or several, whose unit-norm features are averaged and
+    normalised again (template ensembling, Radford et al. 2021).
+
+    >>> PromptedCLIP(clip, PromptLearner("a photo of a {}, a type of pet."), ["beagle", "pug"])
+    """
+
+    n_ctx: int = 0
+    position: str = "end"
+    n_classes: int | None = None
+    needs_image: bool = False  # whether text prompts depend on the image
+    towers: tuple[str, ...] = ("text",)  # where its prompts are
+    paper_depth: int = 12  # prompted layers of ViT-B/16 in the authors' configuration
+
+    def __init__(self, templates: str | Sequence[str] = "a photo of a {}.", clip: FrozenCLIP | None = None) -> None:
+        super().__init__()
+        self.templates = [templates] if isinstance(templates, str) else list(templates)
+        self.clip_shape = clip.shape if clip else None  # the CLIP that the parameters fit; None fits every CLIP
+        self.clip_weights = clip.fingerprint if clip else None
+        self.config: dict[str, Any] = {"templates": self.templates}
+        if not self.templates or any(template.count("{}") != 1 for template in self.templates):
+            raise ValueError(f"every template needs one {{}} for the class name, got {self.templates}.")
+
+    def vision_prompts(self) -> list[Tensor]:
+        """Prompts [n, d_v] of the image tower, one per layer from the first on."""
+        return []
+
+    def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
+        """Prompts of the text tower, [n, d_t], [C, n, d_t] or, from image features [B, D], [B, 1, n, d_t]."""
+        return []
+
+    def tokens(self, class_names: Sequence[str], context_length: int = 77) -> tuple[Tensor, Tensor | None]:
+        """Tokens [T * C, L] of T templates x C classes, and the context's positions there (None: 1..n).
+
+        Raises ValueError for an empty list, an empty name, or a sentence beyond `context_length`.
+        """
+        names = clean_names(class_names)
+        if self.n_classes not in (None, len(names)):
+            raise ValueError(
+                f"this learner holds contexts of its own for {self.n_classes} classes and fits no other list, "
+                f"got {len(names)} class names."
+            )
+        sentences = [template.replace("{}", name) for template in self.templates for name in names]
+        tokens = tokenize(sentences, context_length)
+        if self.position == "end":
+            return tokens, None
+        frozen = len(word_ids(self.templates[0].replace("{}.", ""))) - self.n_ctx  # words of `init` not learned
+        return move_context(tokens, [frozen + len(word_ids(name)) for name in names], self.n_ctx, self.position)
+
+
+class CoOp(PromptLearner):
+    """Context Optimization (Zhou et al., IJCV 2022): the words around the class name are learned.
+
+    `n_ctx=None` takes the tokens of `init`, 16 without one. `n_classes=C` learns a context per class [C, n, d_t],
+    which fits no other class list. `position` is "end", "middle" or "front", where the class name stands among them:
+    after the context, inside it, or before it.
+    """
+
+    def __init__(
+        self,
+        clip: FrozenCLIP,
+        n_ctx: int | None = None,
+        init: str | None = None,
+        n_classes: int | None = None,
+        position: str = "end",
+    ) -> None:
+        ctx, template = first_prompt(clip, n_ctx, init, n_classes)
+        super().__init__(template, clip)
+        self.ctx = nn.Parameter(ctx)
+        self.n_ctx, self.n_classes = ctx.shape[-2], n_classes
+        self.position = require_name("position", position, POSITIONS)
+        self.config = dict(n_ctx=self.n_ctx, init=init, n_classes=n_classes, position=position)
+
+    def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
+        """The context [n, d_t], or [C, n, d_t], for the first layer."""
+        return [self.ctx]
+
+
+class CoCoOp(CoOp):
+    """Conditional CoOp (Zhou et al., CVPR 2022): a small network shifts the context by what the image shows.
+
+    One shift per image is added to all n tokens. The network has a bottleneck of D // 16.
+    """
+
+    needs_image = True
+
+    def __init__(self, clip: FrozenCLIP, n_ctx: int | None = 4, init: str | None = "a photo of a") -> None:
+        super().__init__(clip, n_ctx, init)
+        hidden = clip.embed_dim // 16
+        self.meta_net = nn.Sequential(nn.Linear(clip.embed_dim, hidden), nn.ReLU(), nn.Linear(hidden, clip.text_width))
+        self.config = dict(n_ctx=self.n_ctx, init=init)
+
+    def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
+        """The context of every image [B, 1, n, d_t], from unit-norm image features [B, D]; ValueError without them."""
+        if image_features is None:
+            raise ValueError("CoCoOp's prompts depend on the image: pass image_features [B, D].")
+        shift = self.meta_net(image_features)  # [B, d_t]
+        return [self.ctx + shift[:, None, None]]  # [B, 1, n, d_t]
+
+
+class VPT(PromptLearner):
+    """Deep visual prompt tuning (Jia et al., ECCV 2022), as in MaPLe's table 1: the image tower alone gets prompts.
+
+    Its text is always "a photo of a {}.".
+    """
+
+    towers = ("vision",)
+
+    def __init__(self, clip: FrozenCLIP, n_ctx: int = 8, depth: int | None = None) -> None:
+        super().__init__("a photo of a {}.", clip)
+        depth = prompt_depth(clip, depth, self.paper_depth, self.towers)
+        self.vision = nn.ParameterList([random_prompt(n_ctx, clip.vision_width) for _ in range(depth)])
+        self.config = dict(n_ctx=n_ctx, depth=depth)
+
+    def vision_prompts(self) -> list[Tensor]:
+        """Prompts [n, d_v] for layers 0..J-1."""
+        return list(self.vision)
+
+
+class DeepLanguage(PromptLearner):
+    """Deep language prompting (MaPLe, table 1): new prompts at the first J layers of the text tower.
+
+    The first starts as the words of `init`, the deeper ones at random.
+    """
+
+    towers = ("text",)
+
+    def __init__(
+        self, clip: FrozenCLIP, n_ctx: int | None = 4, depth: int | None = None, init: str | None = "a photo of a"
+    ) -> None:
+        first, template = first_prompt(clip, n_ctx, init)
+        super().__init__(template, clip)
+        depth = prompt_depth(clip, depth, self.paper_depth, self.towers)
+        self.text = nn.ParameterList([first, *(random_prompt(*first.shape) for _ in range(depth - 1))])
+        self.n_ctx = len(first)
+        self.config = dict(n_ctx=self.n_ctx, depth=depth, init=init)
+
+    def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
+        """Prompts [n, d_t] for layers 0..J-1."""
+        return list(self.text)
+
+
+class IVLP(DeepLanguage):
+    """Independent vision-language prompting (MaPLe, table 1): deep prompts in both towers, unconnected."""
+
+    towers = ("text", "vision")
+
+    def __init__(
+        self, clip: FrozenCLIP, n_ctx: int | None = 2, depth: int | None = None, init: str | None = "a photo of a"
+    ) -> None:
+        super().__init__(clip, n_ctx, depth, init)
+        self.vision = nn.ParameterList([random_prompt(self.n_ctx, clip.vision_width) for _ in self.text])
+
+    def vision_prompts(self) -> list[Tensor]:
+        """Prompts [n, d_v] for layers 0..J-1, parameters of their own."""
+        return list(self.vision)
+
+
+class MaPLe(DeepLanguage):
+    """Multi-modal prompt learning (Khattak et al., CVPR 2023): vision prompts are linear functions of text prompts.
+
+    Prompt i of the image tower is `couple[i](text[i])`. As in the authors' code the deep couplings start as copies
+    of one layer, while the first is drawn separately.
+    """
+
+    towers = ("text", "vision")
+    paper_depth = 9
+
+    def __init__(
+        self, clip: FrozenCLIP, n_ctx: int | None = 2, depth: int | None = None, init: str | None = "a photo of a"
+    ) -> None:
+        super().__init__(clip, n_ctx, depth, init)
+        first, deep = (nn.Linear(clip.text_width, clip.vision_width) for _ in range(2))
+        self.couple = nn.ModuleList([first, *(copy.deepcopy(deep) for _ in self.text[1:])])
+
+    def vision_prompts(self) -> list[Tensor]:
+        """Prompts [n, d_v] for layers 0..J-1, projected from the text prompts [n, d_t]."""
+        return [couple(prompt) for couple, prompt in zip(self.couple, self.text, strict=True)]
+
+
+METHODS: dict[str, type[PromptLearner]] = {
+    "zeroshot": PromptLearner,
+    "coop": CoOp,
+    "cocoop": CoCoOp,
+    "vpt": VPT,
+    "language": DeepLanguage,
+    "ivlp": IVLP,
+    "maple": MaPLe,
+}
+
+
+def random_prompt(n_ctx: int, width: int) -> Tensor:
+    """A prompt [n, width] drawn from N(0, 0.02^2) with torch's global generator; ValueError for n_ctx < 1."""
+    if n_ctx < 1:
+        raise ValueError(f"n_ctx must be at least 1, got {n_ctx}.")
+    return torch.randn(n_ctx, width) * 0.02
+
+
+def first_prompt(
+    clip: FrozenCLIP, n_ctx: int | None, init: str | None, n_classes: int | None = None
+) -> tuple[Tensor, str]:
+    """The first text prompt [n, d_t], or [C, n, d_t], and the template that it stands in.
+
+    With `init` it is the embeddings of its first n words, the others stay in the template as frozen text; without
+    one it is random, over the placeholder words "X X ... X". Raises ValueError if `init` has fewer than n tokens.
+    """
+    classes = () if n_classes is None else (n_classes,)
+    if init is None:
+        n_ctx = 16 if n_ctx is None else n_ctx
+        drawn = random_prompt(n_ctx * math.prod(classes), clip.text_width)
+        return drawn.unflatten(0, (*classes, n_ctx)), " ".join(["X"] * n_ctx) + " {}."
+    ids = word_ids(init)
+    n_ctx = len(ids) if n_ctx is None else n_ctx
+    if not 1 <= n_ctx <= len(ids):
+        raise ValueError(f"init {init!r} has {len(ids)} tokens, n_ctx must be 1 to {len(ids)}, got {n_ctx}.")
+    words = clip.text.token_embedding.weight[ids[:n_ctx]].detach().clone()  # [n, d_t]
+    return words.expand(*classes, -1, -1).clone(), init.replace("_", " ") + " {}."
+
+
+def prompt_depth(clip: FrozenCLIP, depth: int | None, paper_depth: int, towers: Sequence[str]) -> int:
+    """Number J of prompted layers: `depth`, or the paper's share of the shallower tower, max(1, ceil(paper K / 12)).
+
+    Raises ValueError for a depth below 1 or beyond one of the towers ("text", "vision").
+    """
+    layers = {tower: clip.shape[f"{tower}_layers"] for tower in towers}
+    if depth is None:
+        return max(1, math.ceil(paper_depth * min(layers.values()) / 12))
+    for tower, count in layers.items():
+        if not 1 <= depth <= count:
+            raise ValueError(f"depth must be 1 to {count}, the layers of the {tower} tower, got {depth}.")
+    return depth

@@ -1,0 +1,75 @@
+"""Loading a CLIP: any open_clip name and tag, a folder, or the tiny one of this project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import open_clip
+import torch
+from torch import nn
+
+from maple_lite.clip import FrozenCLIP
+from maple_lite.files import data_folder
+from maple_lite.names import require_name
+
+
+def load_clip(name: str = "tiny", pretrained: str | None = None, device: str | torch.device | None = None) -> FrozenCLIP:
+    """A frozen CLIP in float32 on `device` (a GPU where there is one, else the CPU).
+
+    `name` is "tiny" (this project's own, offline), an open_clip name with the tag or the checkpoint file of its
+    weights ("random" for none), or "local-dir:FOLDER" for a folder that open_clip wrote.
+    Raises ValueError for an unknown name or tag (with the close ones), a QuickGELU mismatch, a damaged folder or a
+    tower that prompts do not fit, FileNotFoundError for a folder that is not there.
+
+    >>> clip = load_clip("ViT-B-16-quickgelu", "openai")
+    """
+    if name == "tiny":
+        name = f"local-dir:{data_folder() / 'tiny-clip'}"
+    if name.startswith("local-dir:"):
+        model = _from_folder(Path(name.removeprefix("local-dir:")))
+    else:
+        require_name("model", name, ["tiny", *open_clip.list_models()])
+        model = _from_open_clip(name, pretrained)
+    return FrozenCLIP(model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")))
+
+
+def _from_folder(folder: Path) -> nn.Module:
+    """The CLIP of an open_clip folder; FileNotFoundError or ValueError that says what is missing or damaged."""
+    for file in ("open_clip_config.json", "open_clip_model.safetensors"):
+        if not (folder / file).is_file():
+            raise FileNotFoundError(
+                f"no CLIP in {folder}: {file} is missing; restore the folder, or load another model by its name."
+            )
+    try:
+        return open_clip.create_model(f"local-dir:{folder}")
+    except Exception as error:  # a truncated file can fail anywhere below: in json, safetensors or load_state_dict
+        raise ValueError(f"the CLIP in {folder} is damaged ({error}): restore the folder.") from error
+
+
+def _from_open_clip(name: str, pretrained: str | None) -> nn.Module:
+    """The open_clip model `name`, with the weights of a tag or a file, or random ones if asked for."""
+    tags = [*open_clip.list_pretrained_tags_by_model(name), "random"]
+    if pretrained is None:
+        raise ValueError(f"say which weights of {name} to load: pretrained={' or '.join(map(repr, tags))}, or a file.")
+    if pretrained == "random":
+        return open_clip.create_model(name, load_weights=False)
+    if not os.path.isfile(pretrained):
+        require_name(f"weights of {name}", pretrained, tags)
+        _require_quick_gelu(name, pretrained)
+    try:
+        return open_clip.create_model(name, pretrained)
+    except Exception as error:  # network, disk or state dict: each raises its own kind
+        raise ValueError(f"could not load the weights {pretrained!r} of {name}: {error}") from error
+
+
+def _require_quick_gelu(name: str, pretrained: str) -> None:
+    """ValueError where the architecture's activation is not the one that the weights were trained with.
+
+    open_clip only warns, and the model would lose accuracy unseen.
+    """
+    trained = bool((open_clip.get_pretrained_cfg(name, pretrained) or {}).get("quick_gelu", False))
+    built = bool((open_clip.get_model_config(name) or {}).get("quick_gelu", False))
+    if trained != built:
+        other = f"{name}-quickgelu" if trained else name.removesuffix("-quickgelu")
+        raise ValueError(f"the weights {pretrained!r} of {name} need another activation: load {other!r} with them.")

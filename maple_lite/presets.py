@@ -1,0 +1,95 @@
+"""The authors' settings of every method and task, and their zero-shot template of every dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from maple_lite.clip import FrozenCLIP
+from maple_lite.files import data_folder
+from maple_lite.learners import METHODS, prompt_depth
+from maple_lite.names import require_name
+
+TASKS = ("base-to-novel", "few-shot", "cross-dataset", "domain-generalisation")
+LARGE = ("imagenet", "objects")  # the source of transfer among the datasets, and its drawn miniature
+SHOTS = 16  # of the published base-to-novel settings
+
+
+def preset(
+    method: str,
+    task: str = "base-to-novel",
+    shots: int = SHOTS,
+    source: str | None = None,
+    clip: FrozenCLIP | None = None,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(learner_kwargs, fit_kwargs) of a method on a task, trained with `shots` images per class of dataset `source`.
+
+    From `data/paper/presets.csv`. The prompt depth is the paper's share of the layers of `clip` (of ViT-B/16 without
+    one). Settings that nobody published are derived, and `is_published` says so: few-shot takes base-to-novel's
+    with epochs x 16 / shots, transfer takes base-to-novel's. Zero-shot CLIP has nothing to set.
+    Raises ValueError for an unknown method or task, or shots < 1.
+
+    >>> learner_kwargs, fit_kwargs = preset("maple", clip=clip)
+    >>> fit(PromptedCLIP(clip, MaPLe(clip, **learner_kwargs), names), train_set, **fit_kwargs)
+    """
+    require_name("method", method, METHODS)
+    require_name("task", task, TASKS)
+    if shots < 1:
+        raise ValueError(f"shots must be at least 1, got {shots}.")
+    if method == "zeroshot":
+        return {}, {}
+    row = _row(method, _setting(method, task, shots, source))
+    epochs = int(row.epochs)
+    if task == "few-shot" and not is_published(method, task):
+        epochs = max(1, round(epochs * SHOTS / shots))
+    return _learner_kwargs(method, row, clip), dict(epochs=epochs, lr=float(row.lr), batch_size=int(row.batch_size))
+
+
+def is_published(method: str, task: str) -> bool:
+    """Whether the authors published settings of `method` for `task`; otherwise `preset` derives them."""
+    require_name("method", method, METHODS)
+    require_name("task", task, TASKS)
+    few_shot, transfer = ("zeroshot", "coop"), ("zeroshot", "coop", "cocoop", "maple")
+    return task == "base-to-novel" or method in (few_shot if task == "few-shot" else transfer)
+
+
+def template(dataset: str) -> str:
+    """The paper's zero-shot sentence of a dataset, with `{}` for the class name; ValueError with the close names.
+
+    >>> template("eurosat")
+    'a centered satellite photo of {}.'
+    """
+    table = pd.read_csv(data_folder() / "paper" / "datasets.csv", index_col="name")
+    return str(table.loc[require_name("dataset", dataset, list(table.index)), "template"])
+
+
+def _setting(method: str, task: str, shots: int, source: str | None) -> str:
+    """The name of the row of presets.csv that a task follows."""
+    transfer = task in ("cross-dataset", "domain-generalisation")
+    if method == "maple" and transfer:
+        return "cross-dataset and domain generalisation"
+    if method != "coop":
+        return "base-to-novel"
+    if task != "few-shot":
+        return "base-to-novel ImageNet" if transfer or source in LARGE else "base-to-novel"
+    if shots == 1 or source in LARGE:
+        return "few-shot (1 shot) and ImageNet"
+    return "few-shot (2 or 4 shots)" if shots <= 4 else "few-shot (8 or 16 shots)"
+
+
+def _row(method: str, setting: str) -> pd.Series:
+    """One row of presets.csv."""
+    table = pd.read_csv(data_folder() / "paper" / "presets.csv")
+    return table[(table.method == METHODS[method].__name__) & (table.setting == setting)].iloc[0]
+
+
+def _learner_kwargs(method: str, row: pd.Series, clip: FrozenCLIP | None) -> dict[str, Any]:
+    """The constructor's arguments that a row sets."""
+    kwargs: dict[str, Any] = {"n_ctx": int(row.n_ctx)}
+    if method != "vpt":
+        kwargs["init"] = None if row.init == "random" else row.init
+    if method not in ("coop", "cocoop"):
+        depth = int(row.depth)
+        kwargs["depth"] = prompt_depth(clip, None, depth, METHODS[method].towers) if clip else depth
+    return kwargs

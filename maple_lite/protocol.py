@@ -1,0 +1,50 @@
+"""Few-shot samples, base and novel classes, the harmonic mean: the rules of the papers' evaluation."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+
+def few_shot(labels: Sequence[int], shots: int, seed: int | random.Random) -> list[int]:
+    """Indices of exactly `shots` items per class, classes in order of their first appearance.
+
+    The draw is that of the authors' data code: one `random.Random(seed)`, `sample` per class. Pass a generator to go
+    on with its stream (their validation sample follows the training sample).
+    Raises ValueError for shots < 1 or a class with fewer items.
+
+    >>> few_shot([0, 0, 1, 1], shots=1, seed=1)
+    """
+    if shots < 1:
+        raise ValueError(f"shots must be at least 1, got {shots}.")
+    generator = seed if isinstance(seed, random.Random) else random.Random(seed)
+    members: dict[int, list[int]] = {}
+    for index, label in enumerate(labels):
+        members.setdefault(int(label), []).append(index)
+    for label, indices in members.items():
+        if len(indices) < shots:
+            raise ValueError(f"class {label} has {len(indices)} images, {shots} shots were asked for: ask for fewer.")
+    return [index for indices in members.values() for index in generator.sample(indices, shots)]
+
+
+def base_and_novel(n_classes: int) -> tuple[list[int], list[int]]:
+    """Base classes, the first ceil(C / 2) of the sorted labels, and the novel rest; ValueError below two classes.
+
+    >>> base_and_novel(5)
+    ([0, 1, 2], [3, 4])
+    """
+    if n_classes < 2:
+        raise ValueError(f"base and novel classes need at least 2 classes, got {n_classes}.")
+    base = (n_classes + 1) // 2
+    return list(range(base)), list(range(base, n_classes))
+
+
+def harmonic_mean(base: float, novel: float) -> float:
+    """2 base novel / (base + novel) of two accuracies in percent, 0 where both are; ValueError outside 0 to 100.
+
+    >>> round(harmonic_mean(82.28, 75.14), 2)     # MaPLe's averages
+    78.55
+    """
+    if not (0 <= base <= 100 and 0 <= novel <= 100):
+        raise ValueError(f"accuracies are percent from 0 to 100, got {base} and {novel}.")
+    return 2 * base * novel / (base + novel) if base + novel else 0.0

@@ -1,0 +1,73 @@
+"""Learners as small safetensors files that carry their configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from maple_lite.clip import FrozenCLIP
+from maple_lite.files import write_whole
+from maple_lite.learners import METHODS, PromptLearner
+from maple_lite.names import require_name
+
+FORMAT = "maple_lite learner 1"
+
+
+def save_learner(learner: PromptLearner, path: str | Path) -> None:
+    """Writes a learner's parameters with its method, its configuration and the CLIP that they belong to.
+
+    >>> save_learner(learner, "maple.safetensors")
+    """
+    about = {
+        "format": FORMAT,
+        "method": type(learner).__name__,
+        "config": json.dumps(learner.config),
+        "clip_shape": json.dumps(learner.clip_shape),
+        "clip_weights": json.dumps(learner.clip_weights),
+    }
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in learner.state_dict().items()}
+    write_whole(path, lambda file: save_file(weights, file, metadata=about))
+
+
+def load_learner(path: str | Path, clip: FrozenCLIP, kind: type[PromptLearner] | None = None) -> PromptLearner:
+    """The learner in a file of `save_learner`, for any class names (class-specific contexts fit their own only).
+
+    `kind` is the class that is expected: one of the seven, or your own (None takes what the file says of the seven).
+    Raises FileNotFoundError for a missing file, ValueError for a damaged one, one of another method or another CLIP.
+
+    >>> learner = load_learner("maple.safetensors", clip)
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no learner at {path}: train one and write it with save_learner().")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about, weights = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"the learner in {path} is damaged ({error}): train it again or restore it.") from error
+    if about.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_learner(): it is {about.get('format')!r}, not {FORMAT!r}.")
+    _require_same_clip(path, about, clip)
+    known = {method.__name__: method for method in METHODS.values()} if kind is None else {kind.__name__: kind}
+    if kind is not None and about["method"] not in known:
+        raise ValueError(f"{path} holds a learner of {about['method']}, not of {kind.__name__}.")
+    method = known[require_name("method", about["method"], known)]
+    config = json.loads(about["config"])
+    learner = method(**config) if about["clip_shape"] == "null" else method(clip, **config)
+    learner.load_state_dict(weights)
+    return learner.to(clip.device)
+
+
+def _require_same_clip(path: Path, about: dict[str, str], clip: FrozenCLIP) -> None:
+    """ValueError if the file belongs to a CLIP of other sizes or other weights; zero-shot belongs to all."""
+    shape, weights = json.loads(about["clip_shape"]), json.loads(about["clip_weights"])
+    if shape not in (None, clip.shape):
+        raise ValueError(f"{path} belongs to a CLIP of {shape}, this one has {clip.shape}: load that CLIP.")
+    if weights not in (None, clip.fingerprint):
+        raise ValueError(
+            f"{path} belongs to a CLIP of the same sizes with other weights ({weights}, here {clip.fingerprint}): load "
+            "that CLIP."
+        )

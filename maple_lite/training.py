@@ -1,0 +1,192 @@
+"""fit: the plain training loop of the six learners."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from torch.utils.data import Dataset, TensorDataset
+
+from maple_lite.batches import autocast, batches, count
+from maple_lite.files import write_whole
+from maple_lite.progress import progress
+from maple_lite.prompted import PromptedCLIP
+from maple_lite.seeds import derived_seed, seeded
+
+
+@dataclass
+class History:
+    """What a training run recorded: per step its epoch, learning rate and loss, and the seconds of all epochs."""
+
+    epochs: list[int] = field(default_factory=list)
+    learning_rates: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def frame(self) -> pd.DataFrame:
+        """A row per step: epoch (from 0), learning_rate, loss."""
+        return pd.DataFrame({"epoch": self.epochs, "learning_rate": self.learning_rates, "loss": self.losses})
+
+
+def learning_rate(epoch: int, epochs: int, lr: float) -> float:
+    """The learning rate of one epoch: 1e-5 in epoch 0, then lr (1 + cos(pi (e - 1) / E)) / 2.
+
+    The authors' cosine schedule with a constant first epoch: their warm-up stands in for epoch 0 and the cosine
+    starts one epoch late, so that the last epoch is not at its lowest point.
+    """
+    return 1e-5 if epoch == 0 else lr * (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2
+
+
+def fit(
+    model: PromptedCLIP,
+    data: Dataset,
+    *,
+    epochs: int,
+    lr: float,
+    batch_size: int,
+    momentum: float = 0.9,
+    weight_decay: float = 5e-4,
+    precision: str = "fp32",
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    cache_features: bool = False,
+) -> History:
+    """The History of training the learner of `model` on (image [3, H, W], label) pairs, by SGD on cross-entropy.
+
+    The order of the images is a function of `seed` and the epoch. "bf16" and, on CUDA, "fp16" run the encoders under
+    autocast and keep the prompts in float32. With `checkpoint` the state is saved after every epoch; a run that was
+    killed goes on from it and ends with the same bits as one that was not. `cache_features` encodes every image once,
+    which is exact for learners without vision prompts on data without augmentation.
+    Raises ValueError for a learner without parameters, bad settings or labels, a loss that is not finite, and a
+    checkpoint that is damaged or of another run.
+
+    >>> fit(model, train_set, epochs=5, lr=0.0035, batch_size=4)
+    """
+    _require_settings(model, epochs, lr, cache_features)
+    device, cast = model.clip.device, autocast(precision, model.clip.device)
+    optimizer = torch.optim.SGD(model.learner.parameters(), lr, momentum=momentum, weight_decay=weight_decay)
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+    settings = dict(epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay)
+    run = _Run(model, optimizer, scaler, dict(settings, precision=precision, seed=seed, images=count(data)))
+    forward = model.classify if cache_features else model
+    if cache_features:
+        data = image_features(model, data, precision=precision)
+    first = run.resume(checkpoint)
+    steps = max(1, count(data) // batch_size)
+    with progress(steps * epochs, type(model.learner).__name__, done=steps * first) as bar:
+        for epoch in range(first, epochs):
+            start, losses = time.perf_counter(), []
+            rate = optimizer.param_groups[0]["lr"] = learning_rate(epoch, epochs, lr)
+            with seeded(derived_seed(seed, epoch, 1)):  # augmentation draws from the global generator
+                for images, labels in batches(
+                    data, batch_size, len(model.class_names), device, derived_seed(seed, epoch)
+                ):
+                    with cast:
+                        loss = F.cross_entropy(forward(images), labels)
+                    optimizer.zero_grad()
+                    scaler.scale(loss).backward()
+                    scaler.step(optimizer)
+                    scaler.update()
+                    losses.append(loss.detach())
+                    bar.update()
+            run.record(epoch, rate, torch.stack(losses).tolist(), time.perf_counter() - start)
+            run.save(checkpoint)
+    return run.history
+
+
+@torch.no_grad()
+def image_features(model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32") -> TensorDataset:
+    """The dataset of (image features [D], label) of a dataset of (image, label), in its order, on the CPU."""
+    device, names = model.clip.device, len(model.class_names)
+    pairs = []
+    with autocast(precision, device):
+        for images, labels in batches(data, batch_size, names, device):
+            pairs.append((model.encode_images(images).cpu(), labels.cpu()))
+    features, labels = (torch.cat(column) for column in zip(*pairs, strict=True))
+    return TensorDataset(features, labels)
+
+
+@dataclass
+class _Run:
+    """A training run as its checkpoint holds it: what it is, how far it came, and its state."""
+
+    model: PromptedCLIP
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    settings: dict[str, Any]
+    history: History = field(default_factory=History)
+
+    def __post_init__(self) -> None:
+        learner = self.model.learner
+        self.settings |= {f"{type(learner).__name__}'s {key}": value for key, value in learner.config.items()}
+        self.settings |= {"class names": self.model.class_names, "CLIP weights": self.model.clip.fingerprint}
+
+    def record(self, epoch: int, rate: float, losses: list[float], seconds: float) -> None:
+        """Adds an epoch to the history; ValueError if its loss is not finite, before anything is saved."""
+        if not all(map(math.isfinite, losses)):
+            raise ValueError(
+                f"the loss was not finite in epoch {epoch}: lower lr (now {self.settings['lr']}) or use "
+                "precision='fp32'; an earlier checkpoint is kept as it was."
+            )
+        self.history.epochs += [epoch] * len(losses)
+        self.history.learning_rates += [rate] * len(losses)
+        self.history.losses += losses
+        self.history.seconds += seconds
+
+    def save(self, path: str | Path | None) -> None:
+        """Writes the checkpoint, whole or not at all."""
+        if path is None:
+            return
+        states = {name: getattr(self, name).state_dict() for name in ("optimizer", "scaler")}
+        learner = self.model.learner.state_dict()
+        content = dict(states, learner=learner, settings=self.settings, history=asdict(self.history))
+        write_whole(path, lambda file: torch.save(content, file))
+
+    def resume(self, path: str | Path | None) -> int:
+        """The epoch to go on with; ValueError for a file that is damaged or belongs to another run."""
+        if path is None or not Path(path).exists():
+            return 0
+        content = _read_checkpoint(Path(path), self.model.clip.device)
+        theirs = content["settings"]
+        for key in [*self.settings, *theirs]:
+            ours, other = self.settings.get(key), theirs.get(key)
+            if ours != other:
+                raise ValueError(
+                    f"the checkpoint {path} belongs to another run: its {key} is {other}, now it is {ours}; use the "
+                    "same settings or another file."
+                )
+        self.model.learner.load_state_dict(content["learner"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.scaler.load_state_dict(content["scaler"])
+        self.history = History(**content["history"])
+        return self.history.epochs[-1] + 1
+
+
+def _read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
+    """The content of a checkpoint; ValueError if it is damaged or of another kind."""
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch.load raises many kinds, by where the file was cut
+        raise ValueError(
+            f"the checkpoint {path} is damaged ({type(error).__name__}): restore it, or delete it to start again."
+        ) from error
+    if not isinstance(content, dict) or not {"settings", "learner", "optimizer", "scaler", "history"} <= set(content):
+        raise ValueError(f"{path} is not a checkpoint of fit(): name another file.")
+    return content
+
+
+def _require_settings(model: PromptedCLIP, epochs: int, lr: float, cache_features: bool) -> None:
+    """ValueError for a run that cannot train."""
+    name = type(model.learner).__name__
+    if not model.trainable_parameters:
+        raise ValueError(f"{name} has no parameters to train: evaluate it with accuracy().")
+    if epochs < 1 or not lr > 0:
+        raise ValueError(f"epochs must be at least 1 and lr above 0, got {epochs} and {lr}.")
+    if cache_features and model.learner.vision_prompts():
+        raise ValueError(f"{name} prompts the image tower, so that image features change: use cache_features=False.")

@@ -19,14 +19,12 @@ def batches(
     A shuffled pass drops the last partial batch when there is at least one full one, as the authors' loaders do.
     Raises ValueError for an empty dataset, a batch size below 1 or a label outside 0..C-1.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
-    shuffled = seed is not None
+    shuffled, full = seed is not None, full_batches(data, batch_size)
     loader = DataLoader(
         data,
         batch_size,
         shuffle=shuffled,
-        drop_last=shuffled and count(data) >= batch_size,
+        drop_last=shuffled and full > 0,
         generator=torch.Generator().manual_seed(seed or 0),
     )
     for images, labels in loader:
@@ -41,6 +39,13 @@ def count(data: Dataset) -> int:
     if len(data) == 0:
         raise ValueError("the dataset is empty: it needs at least one image.")
     return len(data)
+
+
+def full_batches(data: Dataset, batch_size: int) -> int:
+    """Number of full batches of a dataset; ValueError if it is empty or the batch size below 1."""
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}.")
+    return count(data) // batch_size
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:

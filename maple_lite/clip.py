@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import open_clip
 import torch
@@ -32,17 +33,17 @@ class FrozenCLIP(nn.Module):
     def __init__(self, open_clip_model: nn.Module) -> None:
         super().__init__()
         _require_fitting_towers(open_clip_model)
-        self.model = open_clip_model.eval().requires_grad_(False)
+        self.model: Any = open_clip_model.eval().requires_grad_(False)
         self.preprocess = _preprocess(open_clip_model)
         _require_equal_features(self)
 
     @property
-    def visual(self) -> VisionTransformer:
+    def visual(self) -> Any:
         """The image tower."""
         return self.model.visual
 
     @property
-    def text(self) -> nn.Module:
+    def text(self) -> Any:
         """What holds the text tower: `CustomTextCLIP.text`, or the model itself (`CLIP` unpacks the tower)."""
         return getattr(self.model, "text", self.model)
 
@@ -178,7 +179,7 @@ def _prompt_of(prompt: Tensor, pairs: Tensor, classes: int) -> Tensor:
     return prompt[pairs % classes] if prompt.ndim == 3 else prompt[pairs // classes, 0]
 
 
-def _preprocess(model: nn.Module) -> PreprocessCfg:
+def _preprocess(model: Any) -> PreprocessCfg:
     """Image size, mean and std as open_clip keeps them; a square size is one number."""
     config = PreprocessCfg(**getattr(model.visual, "preprocess_cfg", {"size": model.visual.image_size}))
     height, width = config.input_size[1:]
@@ -202,6 +203,7 @@ def _require_fitting_towers(model: nn.Module) -> None:
             unpacked or isinstance(text, TextTransformer)
         ),
         "its text tower is not causal (as in SigLIP and CLIPA)": getattr(text, "attn_mask", None) is None,
+        "its text is read at an extra token": getattr(text, "cls_emb", None) is not None,
         f"its text is read by pooling {pool!r} and not at EOT": pool != "argmax",
         "its text projection is a layer with a bias": not isinstance(
             getattr(text, "text_projection", None), nn.Parameter

@@ -127,7 +127,7 @@ class VPT(PromptLearner):
     Its text is always "a photo of a {}.".
     """
 
-    towers = ("vision",)
+    towers: tuple[str, ...] = ("vision",)
 
     def __init__(self, clip: FrozenCLIP, n_ctx: int = 8, depth: int | None = None) -> None:
         super().__init__("a photo of a {}.", clip)
@@ -146,7 +146,7 @@ class DeepLanguage(PromptLearner):
     The first starts as the words of `init`, the deeper ones at random.
     """
 
-    towers = ("text",)
+    towers: tuple[str, ...] = ("text",)
 
     def __init__(
         self, clip: FrozenCLIP, n_ctx: int | None = 4, depth: int | None = None, init: str | None = "a photo of a"
@@ -166,7 +166,7 @@ class DeepLanguage(PromptLearner):
 class IVLP(DeepLanguage):
     """Independent vision-language prompting (MaPLe, table 1): deep prompts in both towers, unconnected."""
 
-    towers = ("text", "vision")
+    towers: tuple[str, ...] = ("text", "vision")
 
     def __init__(
         self, clip: FrozenCLIP, n_ctx: int | None = 2, depth: int | None = None, init: str | None = "a photo of a"
@@ -186,7 +186,7 @@ class MaPLe(DeepLanguage):
     of one layer, while the first is drawn separately.
     """
 
-    towers = ("text", "vision")
+    towers: tuple[str, ...] = ("text", "vision")
     paper_depth = 9
 
     def __init__(
@@ -224,9 +224,12 @@ def first_prompt(
 ) -> tuple[Tensor, str]:
     """The first text prompt [n, d_t], or [C, n, d_t], and the template that it stands in.
 
-    With `init` it is the embeddings of its first n words, the others stay in the template as frozen text; without
-    one it is random, over the placeholder words "X X ... X". Raises ValueError if `init` has fewer than n tokens.
+    With `init` it is the embeddings of its first n words, the others stay in the template as frozen text; without one
+    it is random, over the placeholder words "X X ... X". Raises ValueError if `init` has fewer than n tokens, or for
+    a count below 1.
     """
+    if n_classes is not None and n_classes < 1:
+        raise ValueError(f"n_classes must be at least 1, got {n_classes}.")
     classes = () if n_classes is None else (n_classes,)
     if init is None:
         n_ctx = 16 if n_ctx is None else n_ctx

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from maple_lite.files import data_folder
 from maple_lite.names import require_name
 
 
-def load_clip(name: str = "tiny", pretrained: str | None = None, device: str | torch.device | None = None) -> FrozenCLIP:
+def load_clip(
+    name: str = "tiny", pretrained: str | None = None, device: str | torch.device | None = None
+) -> FrozenCLIP:
     """A frozen CLIP in float32 on `device` (a GPU where there is one, else the CPU).
 
     `name` is "tiny" (this project's own, offline), an open_clip name with the tag or the checkpoint file of its
@@ -53,7 +56,7 @@ def _from_open_clip(name: str, pretrained: str | None) -> nn.Module:
     if pretrained is None:
         raise ValueError(f"say which weights of {name} to load: pretrained={' or '.join(map(repr, tags))}, or a file.")
     if pretrained == "random":
-        return open_clip.create_model(name, load_weights=False)
+        return _quietly_random(name)
     if not os.path.isfile(pretrained):
         require_name(f"weights of {name}", pretrained, tags)
         _require_quick_gelu(name, pretrained)
@@ -73,3 +76,13 @@ def _require_quick_gelu(name: str, pretrained: str) -> None:
     if trained != built:
         other = f"{name}-quickgelu" if trained else name.removesuffix("-quickgelu")
         raise ValueError(f"the weights {pretrained!r} of {name} need another activation: load {other!r} with them.")
+
+
+def _quietly_random(name: str) -> nn.Module:
+    """The open_clip model `name` with random weights, without open_clip's warning: they were asked for."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        return open_clip.create_model(name, pretrained_text=False)
+    finally:
+        logging.disable(before)

@@ -23,6 +23,9 @@ class PromptedCLIP(nn.Module):
     >>> model(images).shape       # [B, 2]
     """
 
+    tokens: Tensor  # [T * C, L]
+    positions: Tensor | None  # [T * C, n] where the context does not stand at 1..n
+
     def __init__(self, clip: FrozenCLIP, learner: PromptLearner, class_names: Sequence[str]) -> None:
         super().__init__()
         if learner.clip_shape not in (None, clip.shape):

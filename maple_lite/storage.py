@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.files import write_whole
@@ -45,18 +46,19 @@ def load_learner(path: str | Path, clip: FrozenCLIP, kind: type[PromptLearner] |
         raise FileNotFoundError(f"no learner at {path}: train one and write it with save_learner().")
     try:
         with safe_open(path, framework="pt") as file:
-            about, weights = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
+            about = file.metadata() or {}
+        weights = load_file(path)
     except SafetensorError as error:
         raise ValueError(f"the learner in {path} is damaged ({error}): train it again or restore it.") from error
     if about.get("format") != FORMAT:
         raise ValueError(f"{path} was not written by save_learner(): it is {about.get('format')!r}, not {FORMAT!r}.")
     _require_same_clip(path, about, clip)
-    known = {method.__name__: method for method in METHODS.values()} if kind is None else {kind.__name__: kind}
-    if kind is not None and about["method"] not in known:
-        raise ValueError(f"{path} holds a learner of {about['method']}, not of {kind.__name__}.")
-    method = known[require_name("method", about["method"], known)]
+    if kind is not None and about["method"] != kind.__name__:
+        raise ValueError(f"{path} holds a learner of {about['method']}, not of {kind.__name__}: load it as that.")
+    known = {method.__name__: method for method in (kind, *METHODS.values()) if method is not None}
+    make: Any = known[require_name("method", about["method"], known)]
     config = json.loads(about["config"])
-    learner = method(**config) if about["clip_shape"] == "null" else method(clip, **config)
+    learner: PromptLearner = make(**config) if about["clip_shape"] == "null" else make(clip, **config)
     learner.load_state_dict(weights)
     return learner.to(clip.device)
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import Dataset, TensorDataset
 
-from maple_lite.batches import autocast, batches, count
+from maple_lite.batches import autocast, batches, count, full_batches
 from maple_lite.files import write_whole
 from maple_lite.progress import progress
 from maple_lite.prompted import PromptedCLIP
@@ -78,15 +78,14 @@ def fit(
     if cache_features:
         data = image_features(model, data, precision=precision)
     first = run.resume(checkpoint)
-    steps = max(1, count(data) // batch_size)
+    steps = max(1, full_batches(data, batch_size))
     with progress(steps * epochs, type(model.learner).__name__, done=steps * first) as bar:
         for epoch in range(first, epochs):
             start, losses = time.perf_counter(), []
+            shuffle = derived_seed(seed, epoch)
             rate = optimizer.param_groups[0]["lr"] = learning_rate(epoch, epochs, lr)
             with seeded(derived_seed(seed, epoch, 1)):  # augmentation draws from the global generator
-                for images, labels in batches(
-                    data, batch_size, len(model.class_names), device, derived_seed(seed, epoch)
-                ):
+                for images, labels in batches(data, batch_size, len(model.class_names), device, shuffle):
                     with cast:
                         loss = F.cross_entropy(forward(images), labels)
                     optimizer.zero_grad()
@@ -123,9 +122,9 @@ class _Run:
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
-        learner = self.model.learner
-        self.settings |= {f"{type(learner).__name__}'s {key}": value for key, value in learner.config.items()}
-        self.settings |= {"class names": self.model.class_names, "CLIP weights": self.model.clip.fingerprint}
+        learner, clip = self.model.learner, self.model.clip
+        self.settings = {"method": type(learner).__name__, **learner.config, **self.settings}
+        self.settings |= {"class names": self.model.class_names, "CLIP weights": clip.fingerprint}
 
     def record(self, epoch: int, rate: float, losses: list[float], seconds: float) -> None:
         """Adds an epoch to the history; ValueError if its loss is not finite, before anything is saved."""

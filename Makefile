@@ -1,0 +1,30 @@
+# Two commands: `make course` for students, `make test` for developers. Each does all its own set-up, once.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_WAIT_POLICY := PASSIVE
+
+.PHONY: course test setup benchmark clean
+
+course: .venv/ready
+	$(BIN)/maple-lite selfcheck
+
+test: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+benchmark: .venv/ready
+	$(BIN)/python benchmarks/speed.py
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: name one with make PYTHON=python3.11")'
+	@echo "Setting up .venv, once: two to ten minutes, by your network"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[lab,test]"
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache

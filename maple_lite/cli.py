@@ -1,0 +1,79 @@
+"""The command line `maple-lite`: a function per subcommand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import pandas as pd
+
+from maple_lite import __version__
+from maple_lite.files import data_folder
+from maple_lite.learners import METHODS
+from maple_lite.models import load_clip
+from maple_lite.presets import SHOTS, TASKS, is_published, preset
+from maple_lite.selfcheck import selfcheck
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one subcommand and returns the exit status: 0, or 2 after one sentence on what was wrong with the input."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"maple-lite: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands; each sets `run`, a function of the parsed options."""
+    top = argparse.ArgumentParser(prog="maple-lite", description="CLIP prompt learning: seven methods, one package.")
+    top.add_argument("--version", action="version", version=f"maple-lite {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    check = commands.add_parser("selfcheck", help="train MaPLe for a few steps on a small random CLIP")
+    check.set_defaults(run=run_selfcheck)
+
+    settings = commands.add_parser("presets", help="show the authors' settings of every method")
+    settings.add_argument("--task", default=TASKS[0], help=f"one of {', '.join(TASKS)}")
+    settings.add_argument("--shots", type=int, default=SHOTS, help="training images per class")
+    settings.add_argument("--source", help="the dataset trained on, where settings depend on it (imagenet, objects)")
+    settings.add_argument("--model", help="scale the prompt depth to the layers of this open_clip architecture")
+    settings.set_defaults(run=run_presets)
+
+    info = commands.add_parser("info", help="show versions, the device and where the data lies")
+    info.set_defaults(run=run_info)
+    return top
+
+
+def run_selfcheck(options: argparse.Namespace) -> None:
+    """Prints the report of `selfcheck`."""
+    print("\n".join(selfcheck()))
+
+
+def run_presets(options: argparse.Namespace) -> None:
+    """Prints a table with a row per method."""
+    clip = load_clip(options.model, "random") if options.model else None
+    rows = []
+    for method in METHODS:
+        learner_kwargs, fit_kwargs = preset(method, options.task, options.shots, options.source, clip)
+        published = "published" if is_published(method, options.task) else "derived, unpublished"
+        rows.append({"method": method, **learner_kwargs, **fit_kwargs, "settings": published})
+    print(pd.DataFrame(rows, dtype=object).fillna("-").to_string(index=False))
+
+
+def run_info(options: argparse.Namespace) -> None:
+    """Prints what a report of a problem needs."""
+    import open_clip
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    print(f"maple-lite {__version__}, torch {torch.__version__}, open_clip {open_clip.__version__}")
+    print(f"Python {sys.version.split()[0]} on {sys.platform}; device: {device}")
+    print(f"data: {data_folder()}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

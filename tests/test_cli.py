@@ -1,0 +1,120 @@
+"""The command line, the benchmark's own arithmetic, and the built package."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import speed
+import torch
+from torch import nn
+
+import maple_lite
+from maple_lite import METHODS, CoCoOp, MaPLe, PromptedCLIP, __version__, cli
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_selfcheck_trains_maple_and_says_on_what(capsys):
+    assert cli.main(["selfcheck"]) == 0
+    out = capsys.readouterr().out
+    assert "PromptedCLIP(MaPLe, 4 classes, " in out
+    assert "This small CLIP is random" in out
+
+
+def test_selfcheck_fails_where_training_does_not_lower_the_loss(monkeypatch):
+    monkeypatch.setattr("maple_lite.selfcheck.fit", lambda *args, **kwargs: type("History", (), {"losses": [1.0, 1.0]}))
+    with pytest.raises(RuntimeError, match=r"did not lower the loss \(1.000 to 1.000\)"):
+        cli.main(["selfcheck"])
+
+
+def test_presets_are_a_row_per_method(capsys):
+    assert cli.main(["presets", "--task", "cross-dataset", "--source", "objects"]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert [line.split()[0] for line in lines] == ["method", *METHODS]
+    assert lines[-1].split()[-4:] == ["2", "0.0026", "4", "3"]  # epochs, lr, batch size, depth
+    assert "derived, unpublished" in lines[4]
+
+
+def test_info_names_versions_and_device(capsys):
+    assert cli.main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert f"maple-lite {__version__}, torch {torch.__version__}" in out
+    assert "device: " in out
+
+
+def test_bad_input_is_one_sentence_and_status_2(capsys):
+    assert cli.main(["presets", "--task", "base-to-new"]) == 2
+    err = capsys.readouterr().err
+    assert err == "maple-lite: unknown task 'base-to-new': did you mean 'base-to-novel'?\n"
+
+
+def test_an_unknown_command_names_the_known_ones(capsys):
+    with pytest.raises(SystemExit) as exit:
+        cli.main(["selfchek"])
+    assert exit.value.code == 2
+    assert "selfcheck" in capsys.readouterr().err
+
+
+def test_the_example_of_the_readme_runs(clip, monkeypatch, capsys):
+    """As it stands there, but on the small random CLIP, since its weights need a network."""
+    monkeypatch.setattr(maple_lite, "load_clip", lambda name, tag: clip)
+    exec(README.split("```python")[1].split("```")[0], {})
+    assert capsys.readouterr().out.startswith("(")
+
+
+def test_the_readmes_pip_lines_are_what_make_does():
+    makefile = (ROOT / "Makefile").read_text().replace("$(BIN)", ".venv/bin")
+    for line in README.split("```")[3].strip().splitlines()[1:]:
+        command = line.split("#")[0].strip().replace("bin/pip install", "bin/python -m pip install")
+        assert command.split(" -c ")[0] in makefile, line
+
+
+def test_the_version_is_that_of_the_package_file():
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_wheel_works_in_an_empty_folder(tmp_path):
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    subprocess.run([*build, str(ROOT)], check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    code = "import maple_lite as m; print(m.__file__, m.preset('maple')[0]['depth'], m.template('dtd'))"
+    environment = {k: v for k, v in os.environ.items() if k != "MAPLE_LITE_DATA"} | {
+        "PYTHONPATH": str(tmp_path / "site")
+    }
+    (tmp_path / "empty").mkdir()
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path / "empty",
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert run.stdout.split(maxsplit=1) == [str(tmp_path / "site/maple_lite/__init__.py"), "9 {} texture.\n"]
+
+
+@pytest.mark.parametrize("kind", [MaPLe, CoCoOp])
+def test_the_benchmarks_plain_way_computes_the_same(clip, images, kind):
+    model = PromptedCLIP(clip, kind(clip), speed.NAMES[:7])
+    slow = speed.plain(model)
+    assert slow.tokens.shape[1] == 77 > model.tokens.shape[1]
+    logits = speed.image_by_image(slow, images) if kind is CoCoOp else slow(images)
+    torch.testing.assert_close(logits, model(images), atol=1e-5, rtol=0)
+
+
+def test_the_benchmarks_flops_are_the_formulas():
+    """Attention of [2, 10, 32]: four projections of 2 d^2 a token, and two products of 2 L^2 d."""
+    attention, x = nn.MultiheadAttention(32, 4, batch_first=True).eval(), torch.randn(2, 10, 32)
+    with torch.no_grad():
+        counted = speed.flops(lambda: attention(x, x, x, need_weights=False))
+    assert counted == 2 * (10 * 8 * 32**2 + 4 * 10**2 * 32)
+
+
+def test_the_benchmarks_names_are_two_words_and_enough():
+    assert len(set(speed.NAMES)) >= 1000
+    assert all(len(name.split()) == 2 for name in speed.NAMES)

@@ -1,0 +1,286 @@
+"""fit: the schedule, the checkpoint that goes on to the same bits, and refusals."""
+
+import copy
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from torch.utils.data import Dataset, TensorDataset
+
+from maple_lite import METHODS, CoOp, MaPLe, PromptedCLIP, PromptLearner, fit, learning_rate, seeded
+from maple_lite.batches import batches
+
+NAMES = ["cat", "dog", "red car"]
+SETTINGS: dict = dict(epochs=4, lr=0.02, batch_size=4, seed=3)
+
+
+@pytest.fixture(scope="module")
+def data() -> TensorDataset:
+    generator = torch.Generator().manual_seed(2)
+    return TensorDataset(torch.randn(10, 3, 32, 32, generator=generator), torch.arange(10) % 3)
+
+
+def make(clip, method: str = "maple") -> PromptedCLIP:
+    with seeded(0):
+        return PromptedCLIP(clip, METHODS[method](clip), NAMES)
+
+
+def state(model) -> dict:
+    return {name: value.clone() for name, value in model.learner.state_dict().items()}
+
+
+def same(first: dict, second: dict) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+class Stops(Dataset):
+    """A dataset that raises when item number `after` is read: a run that dies there."""
+
+    def __init__(self, data, after: int):
+        self.data, self.left = data, after
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return self.data[index]
+
+
+class Augmented(Dataset):
+    """A dataset whose images change with torch's global generator, as torchvision's transforms do."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        image, label = self.data[index]
+        return image + torch.randn(()), label
+
+
+def test_the_schedule_is_the_authors():
+    rates = [learning_rate(epoch, 5, 0.0035) for epoch in range(5)]
+    assert rates[0] == 1e-5
+    assert rates[1] == 0.0035
+    assert rates[4] == pytest.approx(0.0035 * (1 + math.cos(0.6 * math.pi)) / 2)
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "zeroshot"])
+def test_training_lowers_the_loss_and_leaves_clip_alone(clip, data, method):
+    model, before = make(clip, method), copy.deepcopy(clip.state_dict())
+    losses = fit(model, data, epochs=12, lr=0.1, batch_size=10).losses
+    assert losses[-1] < losses[0]
+    assert same(before, clip.state_dict())
+
+
+def test_the_history_has_a_row_per_step(clip, data):
+    history = fit(make(clip), data, **SETTINGS)
+    frame = history.frame()
+    assert list(frame.epoch) == [0, 0, 1, 1, 2, 2, 3, 3]  # 10 images, batches of 4, the last 2 images dropped
+    assert list(frame.learning_rate) == [learning_rate(epoch, 4, 0.02) for epoch in frame.epoch]
+    assert history.seconds > 0
+
+
+def test_one_step_is_torchs_sgd(clip, data):
+    """A single-batch epoch at 1e-5 against the update written out: p - lr (g + decay p)."""
+    model = make(clip, "coop")
+    before = model.learner.ctx.detach().clone()
+    torch.nn.functional.cross_entropy(model(data.tensors[0]), data.tensors[1]).backward()
+    expected = before - 1e-5 * (model.learner.ctx.grad + 5e-4 * before)
+    fit(model, data, epochs=1, lr=0.5, batch_size=10)
+    torch.testing.assert_close(model.learner.ctx.detach(), expected, atol=1e-7, rtol=0)
+
+
+def test_the_same_seed_gives_the_same_prompts_whatever_ran_before(clip, data):
+    first, second, other = make(clip), make(clip), make(clip)
+    fit(first, data, **SETTINGS)
+    torch.randn(11)
+    fit(second, data, **SETTINGS)
+    fit(other, data, **dict(SETTINGS, seed=4))
+    assert same(state(first), state(second))
+    assert not same(state(first), state(other))
+
+
+@pytest.mark.parametrize("wrap", [lambda data: data, Augmented])
+@pytest.mark.parametrize("items", [5, 17, 27])
+def test_a_run_that_died_goes_on_to_the_same_bits(clip, data, tmp_path, wrap, items):
+    whole, parts = make(clip), make(clip)
+    expected = fit(whole, wrap(data), **SETTINGS)
+    with pytest.raises(KeyboardInterrupt):
+        fit(parts, Stops(wrap(data), items), **SETTINGS, checkpoint=tmp_path / "run.pt")
+    parts = make(clip)
+    history = fit(parts, wrap(data), **SETTINGS, checkpoint=tmp_path / "run.pt")
+    assert same(state(whole), state(parts))
+    assert history.losses == expected.losses
+    again = make(clip)
+    assert fit(again, wrap(data), **SETTINGS, checkpoint=tmp_path / "run.pt").losses == expected.losses  # nothing left
+    assert same(state(whole), state(again))
+
+
+KILLED = """
+import sys, torch
+from torch.utils.data import TensorDataset
+from maple_lite import FrozenCLIP, MaPLe, PromptedCLIP, fit, save_learner, seeded
+from maple_lite.selfcheck import small_open_clip
+clip = FrozenCLIP(small_open_clip())
+data = TensorDataset(torch.randn(40, 3, 32, 32, generator=torch.Generator().manual_seed(2)), torch.arange(40) % 3)
+with seeded(0):
+    model = PromptedCLIP(clip, MaPLe(clip), ["cat", "dog", "red car"])
+fit(model, data, epochs=30, lr=0.02, batch_size=4, checkpoint=sys.argv[1])
+torch.save(model.learner.state_dict(), sys.argv[2])
+"""
+
+
+def test_a_run_killed_by_the_system_goes_on_to_the_same_bits(tmp_path):
+    def run(name: str) -> subprocess.Popen:
+        arguments = [str(tmp_path / f"{name}.run"), str(tmp_path / f"{name}.pt")]
+        return subprocess.Popen([sys.executable, "-c", KILLED, *arguments], stderr=subprocess.DEVNULL)
+
+    assert run("whole").wait() == 0
+    process = run("killed")
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "killed.run").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed.pt").exists()
+    assert run("killed").wait() == 0
+    assert same(torch.load(tmp_path / "whole.pt"), torch.load(tmp_path / "killed.pt"))
+
+
+def test_cached_features_train_the_same_prompts(clip, data):
+    plain, cached = make(clip, "cocoop"), make(clip, "cocoop")
+    fit(plain, data, **SETTINGS)
+    fit(cached, data, **SETTINGS, cache_features=True)
+    for name, value in state(plain).items():  # batches of another size sum in another order
+        torch.testing.assert_close(state(cached)[name], value, atol=1e-6, rtol=1e-5)
+
+
+def test_bf16_trains_float32_prompts_close_to_float32(clip, data):
+    exact, fast = make(clip), make(clip)
+    reference = fit(exact, data, **SETTINGS)
+    history = fit(fast, data, **SETTINGS, precision="bf16")
+    assert all(value.dtype == torch.float32 for value in state(fast).values())
+    assert history.losses != reference.losses
+    assert history.losses == pytest.approx(reference.losses, rel=0.05)  # bf16 has 8 bits of mantissa
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="fp16 needs CUDA")
+def test_fp16_trains_float32_prompts_close_to_float32(clip, data):
+    gpu = copy.deepcopy(clip).cuda()
+    exact, fast = make(gpu), make(gpu)
+    reference = fit(exact, data, **SETTINGS)
+    history = fit(fast, data, **SETTINGS, precision="fp16")
+    assert all(value.dtype == torch.float32 for value in state(fast).values())
+    assert history.losses == pytest.approx(reference.losses, rel=0.05)
+
+
+def test_a_shuffled_pass_sees_every_image_once_and_drops_a_partial_batch(clip, data):
+    numbered = TensorDataset(torch.arange(10.0), torch.zeros(10, dtype=torch.long))
+    cpu = torch.device("cpu")
+    seen = [images.tolist() for images, _ in batches(numbered, 5, 1, cpu, seed=1)]
+    assert sorted(seen[0] + seen[1]) == list(range(10)) != seen[0] + seen[1]
+    assert [len(images) for images, _ in batches(numbered, 4, 1, cpu, seed=1)] == [4, 4]
+    assert [len(images) for images, _ in batches(numbered, 16, 1, cpu, seed=1)] == [10]  # fewer images than a batch
+    assert [len(images) for images, _ in batches(numbered, 4, 1, cpu)] == [4, 4, 2]  # evaluation drops nothing
+
+
+def test_progress_outside_a_terminal_is_at_most_ten_lines(clip, data, capfd):
+    fit(make(clip, "vpt"), data, **dict(SETTINGS, epochs=40))
+    lines = capfd.readouterr().err.strip().split("\r")
+    assert 2 <= len([line for line in lines if line.strip()]) <= 10
+    assert "80/80" in lines[-1]
+
+
+BAD_SETTINGS = [
+    (dict(epochs=0), "epochs must be at least 1 and lr above 0, got 0 and 0.02"),
+    (dict(lr=0.0), "got 4 and 0.0"),
+    (dict(lr=float("nan")), "got 4 and nan"),
+    (dict(batch_size=0), "batch_size must be at least 1, got 0"),
+    (dict(precision="fp8"), "precision must be 'fp32', 'bf16' or, on CUDA, 'fp16'; got 'fp8' on cpu"),
+    (dict(precision="fp16"), "got 'fp16' on cpu"),
+    (dict(cache_features=True), "MaPLe prompts the image tower"),
+]
+
+
+@pytest.mark.parametrize("change, message", BAD_SETTINGS)
+def test_bad_settings_are_refused(clip, data, change, message):
+    with pytest.raises(ValueError, match=message):
+        fit(make(clip), data, **{**SETTINGS, **change})
+
+
+def test_zero_shot_has_nothing_to_train(clip, data):
+    with pytest.raises(ValueError, match="has no parameters to train"):
+        fit(PromptedCLIP(clip, PromptLearner(), NAMES), data, **SETTINGS)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_labels_out_of_range_are_refused(clip, label):
+    data = TensorDataset(torch.randn(2, 3, 32, 32), torch.tensor([0, label]))
+    with pytest.raises(
+        ValueError, match=f"label {label} is out of range: the model has 3 class names, labels are 0 to 2"
+    ):
+        fit(make(clip), data, **dict(SETTINGS, batch_size=2))
+
+
+def test_an_empty_dataset_is_refused(clip):
+    with pytest.raises(ValueError, match="the dataset is empty"):
+        fit(make(clip), TensorDataset(torch.randn(0, 3, 32, 32), torch.zeros(0, dtype=torch.long)), **SETTINGS)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(clip, data, tmp_path):
+    with pytest.raises(ValueError, match="the loss was not finite in epoch 1: lower lr"):
+        fit(make(clip), data, **dict(SETTINGS, lr=1e30), checkpoint=tmp_path / "run.pt")
+    assert max(torch.load(tmp_path / "run.pt")["history"]["epochs"]) == 0
+
+
+def test_a_truncated_checkpoint_is_refused(clip, data, tmp_path):
+    path = tmp_path / "run.pt"
+    fit(make(clip), data, **SETTINGS, checkpoint=path)
+    content = path.read_bytes()
+    for size in (0, 100, len(content) // 2, len(content) - 10):
+        path.write_bytes(content[:size])
+        with pytest.raises(ValueError, match=r"checkpoint .*run.pt is damaged"):
+            fit(make(clip), data, **SETTINGS, checkpoint=path)
+        assert path.stat().st_size == size  # never overwritten
+    torch.save({"weights": 1}, path)
+    with pytest.raises(ValueError, match="is not a checkpoint of fit"):
+        fit(make(clip), data, **SETTINGS, checkpoint=path)
+
+
+def test_a_checkpoint_of_another_run_is_refused(clip, data, tmp_path):
+    path = tmp_path / "run.pt"
+    fit(make(clip), data, **SETTINGS, checkpoint=path)
+    with pytest.raises(ValueError, match=r"belongs to another run: its lr is 0.02, now it is 0.5"):
+        fit(make(clip), data, **dict(SETTINGS, lr=0.5), checkpoint=path)
+    with pytest.raises(ValueError, match="its method is MaPLe, now it is CoOp"):
+        fit(PromptedCLIP(clip, CoOp(clip), NAMES), data, **SETTINGS, checkpoint=path)
+    with pytest.raises(ValueError, match="its class names is"):
+        fit(PromptedCLIP(clip, MaPLe(clip), NAMES[::-1]), data, **SETTINGS, checkpoint=path)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(clip, data, tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    fit(make(clip), data, **SETTINGS, checkpoint=path)
+    content = path.read_bytes()
+
+    def full(content, file):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    (tmp_path / "other.pt").write_bytes(content)
+    with pytest.raises(OSError, match="No space left"):
+        fit(make(clip), data, **SETTINGS, checkpoint=tmp_path / "new.pt")
+    assert sorted(os.listdir(tmp_path)) == ["other.pt", "run.pt"]
+    assert path.read_bytes() == content

@@ -12,6 +12,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -130,12 +131,16 @@ def main() -> None:
     with seeded(0):
         clip = load_clip("ViT-B-16-quickgelu", "random", device="cpu")
     peak = peak_flops()
-    rows = [
-        training_row(clip, MaPLe, 50, "at least 2 x", peak),
-        training_row(clip, MaPLe, 200, "at least 4.5 x", peak),
-        training_row(clip, CoCoOp, 50, "at least 5 x", peak),
-        *(evaluation_row(clip, classes, peak) for classes in (50, 200, 1000)),
+    measure: list[Callable[[], dict]] = [
+        lambda: training_row(clip, MaPLe, 50, "at least 2 x", peak),
+        lambda: training_row(clip, MaPLe, 200, "at least 4.5 x", peak),
+        lambda: training_row(clip, CoCoOp, 50, "at least 5 x", peak),
+        *(partial(evaluation_row, clip, classes, peak) for classes in (50, 200, 1000)),
     ]
+    rows = []
+    for row in measure:
+        rows.append(row())
+        print(rows[-1], flush=True)
     table = pd.DataFrame(rows).assign(peak_gflops=round(peak / 1e9, 1), threads=torch.get_num_threads())
     table = table.assign(torch=torch.__version__)
     table.to_csv(out, index=False)

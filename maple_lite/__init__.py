@@ -9,6 +9,7 @@ from maple_lite.prompted import PromptedCLIP
 from maple_lite.protocol import base_and_novel, few_shot, harmonic_mean
 from maple_lite.seeds import seeded
 from maple_lite.storage import load_learner, save_learner
+from maple_lite.tasks import base_to_novel
 from maple_lite.tokens import tokenize
 from maple_lite.training import History, fit, learning_rate
 
@@ -28,6 +29,7 @@ __all__ = [
     "PromptedCLIP",
     "accuracy",
     "base_and_novel",
+    "base_to_novel",
     "confusion",
     "few_shot",
     "fit",

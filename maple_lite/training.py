@@ -11,13 +11,17 @@ from typing import Any
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
 from maple_lite.batches import autocast, batches, count, full_batches
+from maple_lite.checkpoints import read_checkpoint, require_same_settings
 from maple_lite.files import write_whole
 from maple_lite.progress import progress
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import derived_seed, seeded
+
+CONTENT = ("learner", "optimizer", "scaler", "settings", "history")  # of a checkpoint
 
 
 @dataclass
@@ -56,13 +60,14 @@ def fit(
     seed: int = 0,
     checkpoint: str | Path | None = None,
     cache_features: bool = False,
+    bar: bool = True,
 ) -> History:
     """The History of training the learner of `model` on (image [3, H, W], label) pairs, by SGD on cross-entropy.
 
     The order of the images is a function of `seed` and the epoch. "bf16" and, on CUDA, "fp16" run the encoders under
     autocast and keep the prompts in float32. With `checkpoint` the state is saved after every epoch; a run that was
     killed goes on from it and ends with the same bits as one that was not. `cache_features` encodes every image once,
-    which is exact for learners without vision prompts on data without augmentation.
+    which is exact for learners without vision prompts on data without augmentation. `bar=False` hides the progress bar.
     Raises ValueError for a learner without parameters, bad settings or labels, a loss that is not finite, and a
     checkpoint that is damaged or of another run.
 
@@ -77,23 +82,18 @@ def fit(
     forward = model.classify if cache_features else model
     if cache_features:
         data = image_features(model, data, precision=precision)
-    first = run.resume(checkpoint)
-    steps = max(1, full_batches(data, batch_size))
-    with progress(steps * epochs, type(model.learner).__name__, done=steps * first) as bar:
+    first, steps = run.resume(checkpoint), max(1, full_batches(data, batch_size))
+    with progress(steps * epochs, type(model.learner).__name__, done=steps * first, show=bar) as shown:
         for epoch in range(first, epochs):
-            start, losses = time.perf_counter(), []
-            shuffle = derived_seed(seed, epoch)
+            start, shuffle = time.perf_counter(), derived_seed(seed, epoch)
             rate = optimizer.param_groups[0]["lr"] = learning_rate(epoch, epochs, lr)
+            losses = []
             with seeded(derived_seed(seed, epoch, 1)):  # augmentation draws from the global generator
                 for images, labels in batches(data, batch_size, len(model.class_names), device, shuffle):
                     with cast:
                         loss = F.cross_entropy(forward(images), labels)
-                    optimizer.zero_grad()
-                    scaler.scale(loss).backward()
-                    scaler.step(optimizer)
-                    scaler.update()
-                    losses.append(loss.detach())
-                    bar.update()
+                    losses.append(run.step(loss))
+                    shown.update()
             run.record(epoch, rate, torch.stack(losses).tolist(), time.perf_counter() - start)
             run.save(checkpoint)
     return run.history
@@ -126,6 +126,14 @@ class _Run:
         self.settings = {"method": type(learner).__name__, **learner.config, **self.settings}
         self.settings |= {"class names": self.model.class_names, "CLIP weights": clip.fingerprint}
 
+    def step(self, loss: Tensor) -> Tensor:
+        """The loss, a scalar without gradient, after one step of SGD down it."""
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss.detach()
+
     def record(self, epoch: int, rate: float, losses: list[float], seconds: float) -> None:
         """Adds an epoch to the history; ValueError if its loss is not finite, before anything is saved."""
         if not all(map(math.isfinite, losses)):
@@ -151,33 +159,14 @@ class _Run:
         """The epoch to go on with; ValueError for a file that is damaged or belongs to another run."""
         if path is None or not Path(path).exists():
             return 0
-        content = _read_checkpoint(Path(path), self.model.clip.device)
-        theirs = content["settings"]
-        for key in [*self.settings, *theirs]:
-            ours, other = self.settings.get(key), theirs.get(key)
-            if ours != other:
-                raise ValueError(
-                    f"the checkpoint {path} belongs to another run: its {key} is {other}, now it is {ours}; use the "
-                    "same settings or another file."
-                )
+        path = Path(path)
+        content = read_checkpoint(path, CONTENT, self.model.clip.device)
+        require_same_settings(path, self.settings, content["settings"])
         self.model.learner.load_state_dict(content["learner"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scaler.load_state_dict(content["scaler"])
         self.history = History(**content["history"])
         return self.history.epochs[-1] + 1
-
-
-def _read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    """The content of a checkpoint; ValueError if it is damaged or of another kind."""
-    try:
-        content = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # torch.load raises many kinds, by where the file was cut
-        raise ValueError(
-            f"the checkpoint {path} is damaged ({type(error).__name__}): restore it, or delete it to start again."
-        ) from error
-    if not isinstance(content, dict) or not {"settings", "learner", "optimizer", "scaler", "history"} <= set(content):
-        raise ValueError(f"{path} is not a checkpoint of fit(): name another file.")
-    return content
 
 
 def _require_settings(model: PromptedCLIP, epochs: int, lr: float, cache_features: bool) -> None:

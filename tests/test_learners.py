@@ -176,6 +176,16 @@ def test_the_same_seed_makes_the_same_learner_whatever_ran_before(clip):
         assert all(torch.equal(value, first[name]) for name, value in make(clip, method).state_dict().items())
 
 
+@pytest.mark.parametrize("method", ["coop", "vpt", "language", "ivlp", "maple"])
+def test_random_prompts_are_drawn_from_a_normal_of_002(clip, method):
+    drawn = [
+        v.flatten() for name, v in make(clip, method).named_parameters() if name.startswith(("ctx", "text", "vis"))
+    ]
+    numbers = torch.cat(drawn if method in ("coop", "vpt") else drawn[1:])  # the first of the others is words
+    assert numbers.std().item() == pytest.approx(0.02, rel=4 / (2 * len(numbers)) ** 0.5)  # 4 standard errors
+    assert abs(numbers.mean().item()) < 4 * 0.02 / len(numbers) ** 0.5
+
+
 def test_seeded_leaves_the_global_generator_alone():
     torch.manual_seed(5)
     expected = torch.randn(2)

@@ -254,7 +254,7 @@ def test_a_truncated_checkpoint_is_refused(clip, data, tmp_path):
             fit(make(clip), data, **SETTINGS, checkpoint=path)
         assert path.stat().st_size == size  # never overwritten
     torch.save({"weights": 1}, path)
-    with pytest.raises(ValueError, match="is not a checkpoint of fit"):
+    with pytest.raises(ValueError, match="is a checkpoint of something else"):
         fit(make(clip), data, **SETTINGS, checkpoint=path)
 
 

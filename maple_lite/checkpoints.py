@@ -1,0 +1,32 @@
+"""Reading the checkpoint of a run, and making sure that it is this run's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def read_checkpoint(path: Path, keys: Collection[str], device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The content of a checkpoint that holds at least `keys`; ValueError if it is damaged or of another kind."""
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch.load raises many kinds, by where the file was cut
+        raise ValueError(
+            f"the checkpoint {path} is damaged ({type(error).__name__}): restore it, or delete it to start again."
+        ) from error
+    if not isinstance(content, dict) or not set(keys) <= set(content):
+        raise ValueError(f"{path} is a checkpoint of something else: name another file.")
+    return content
+
+
+def require_same_settings(path: Path, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
+    """ValueError that names the first setting in which the run of the checkpoint `path` differs from this one."""
+    for key in [*ours, *theirs]:
+        if ours.get(key) != theirs.get(key):
+            raise ValueError(
+                f"the checkpoint {path} belongs to another run: its {key} is {theirs.get(key)}, now it is "
+                f"{ours.get(key)}; use the same settings or another file."
+            )

@@ -1,0 +1,77 @@
+"""Base-to-novel as a frame: the rows, the protocol behind them, and the same result whatever ran before."""
+
+import pandas as pd
+import pytest
+import torch
+
+from maple_lite import METHODS, PromptedCLIP, PromptLearner, accuracy, base_to_novel, harmonic_mean, tasks
+from maple_lite.drawn import drawn
+from maple_lite.tasks import summary
+
+
+@pytest.fixture
+def zodiac():
+    return drawn("zodiac", resolution=32).subset(range(5))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Presets with two epochs: the protocol is tested here, not the training."""
+    whole = tasks.preset
+
+    def one_epoch(*arguments):
+        learner_kwargs, fit_kwargs = whole(*arguments)
+        return learner_kwargs, fit_kwargs and dict(fit_kwargs, epochs=2)
+
+    monkeypatch.setattr(tasks, "preset", one_epoch)
+
+
+def test_there_is_a_row_per_method_dataset_seed_and_split(clip, zodiac):
+    frame = base_to_novel(clip, [zodiac], seeds=[1, 2], shots=2)
+    assert list(frame.columns) == ["method", "dataset", "seed", "split", "accuracy", "seconds"]
+    assert len(frame) == 7 * 2 * 3
+    cells = frame.pivot(index=["method", "seed"], columns="split", values="accuracy")
+    assert set(cells.index.get_level_values("method")) == set(METHODS)
+    for cell in cells.itertuples():
+        assert cell.hm == pytest.approx(harmonic_mean(cell.base, cell.novel))
+
+
+def test_zero_shot_uses_the_datasets_template_and_both_halves(clip, zodiac):
+    frame = base_to_novel(clip, [zodiac], ["zeroshot"], seeds=[1]).set_index("split").accuracy
+    for split, half in {"base": [0, 1, 2], "novel": [3, 4]}.items():
+        data = zodiac.subset(half)
+        model = PromptedCLIP(clip, PromptLearner("a photo of {}, a sign of the zodiac."), data.class_names)
+        assert frame[split] == accuracy(model, data.test())
+
+
+def test_a_cell_is_the_same_whatever_ran_before_and_other_seeds_differ(clip, zodiac):
+    def losses(seed: int) -> dict[str, torch.Tensor]:
+        data = zodiac.subset([0, 1, 2])
+        arguments = tasks.preset("maple", "base-to-novel", 2, "zodiac", clip)
+        return tasks.trained(clip, "maple", data, data.train(2, seed), seed, *arguments).state_dict()
+
+    first = losses(1)
+    torch.randn(3)
+    again, other = losses(1), losses(2)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["text.1"], other["text.1"])
+
+
+def test_the_learner_trains_on_base_classes_alone(clip, zodiac, monkeypatch):
+    seen = []
+    monkeypatch.setattr(tasks, "fit", lambda model, data, **kwargs: seen.append((model.class_names, len(data), kwargs)))
+    base_to_novel(clip, [zodiac], ["maple", "coop"], seeds=[5], shots=4)
+    assert [(names, images) for names, images, _ in seen] == [(zodiac.class_names[:3], 12)] * 2
+    assert [kwargs["cache_features"] for _, _, kwargs in seen] == [False, True]  # MaPLe prompts the image tower
+    assert [kwargs["seed"] for _, _, kwargs in seen] == [5, 5]
+
+
+def test_an_unknown_method_is_refused_before_anything_is_trained(clip, zodiac):
+    with pytest.raises(ValueError, match="unknown method 'mapel': did you mean 'maple'"):
+        base_to_novel(clip, [zodiac], ["coop", "mapel"])
+
+
+def test_the_summary_is_mean_and_sample_deviation():
+    rows = [("maple", "zodiac", seed, "base", value, 2.0) for seed, value in ((1, 80.0), (2, 90.0), (3, 100.0))]
+    table = summary(pd.DataFrame(rows, columns=["method", "dataset", "seed", "split", "accuracy", "seconds"]))
+    assert table.to_dict("records") == [dict(dataset="zodiac", method="maple", base="90.0 ± 10.0", seconds=2.0)]

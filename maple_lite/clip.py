@@ -160,7 +160,9 @@ class FrozenCLIP(nn.Module):
             if i == 0:
                 x = x + text.positional_embedding[:length]
             x = block(x, attn_mask=mask)  # by keyword: by position open_clip takes the mask for keys and drops it
-        x = text.ln_final(x[torch.arange(len(x)), tokens.argmax(dim=-1)])  # [R, d_t] at EOT, the largest token id
+        x = text.ln_final(
+            x[torch.arange(len(x), device=x.device), tokens.argmax(dim=-1)]
+        )  # [R, d_t] at EOT, the largest token id
         return F.normalize((x @ text.text_projection).float(), dim=-1)
 
 

@@ -20,7 +20,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def picture_keys(source: str, class_ids: Tensor, items: Tensor) -> Keys:
-    """Keys [B] of the pictures number `items` [B] of classes `class_ids` [B] in `source`, a dataset's split and seed."""
+    """Keys [B] of the pictures `items` [B] of the classes `class_ids` [B] in `source`, a dataset's split and seed."""
     counters = (class_ids.numpy().astype(np.uint64) << np.uint64(32)) ^ items.numpy().astype(np.uint64)
     return _mix(_mix(counters) ^ _salt(source))
 

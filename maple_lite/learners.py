@@ -110,7 +110,8 @@ class CoCoOp(CoOp):
     def __init__(self, clip: FrozenCLIP, n_ctx: int | None = 4, init: str | None = "a photo of a") -> None:
         super().__init__(clip, n_ctx, init)
         hidden = clip.embed_dim // 16
-        self.meta_net = nn.Sequential(nn.Linear(clip.embed_dim, hidden), nn.ReLU(), nn.Linear(hidden, clip.text_width))
+        layers = nn.Linear(clip.embed_dim, hidden), nn.ReLU(), nn.Linear(hidden, clip.text_width)
+        self.meta_net = nn.Sequential(*layers).to(clip.device)
         self.config = dict(n_ctx=self.n_ctx, init=init)
 
     def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
@@ -132,7 +133,7 @@ class VPT(PromptLearner):
     def __init__(self, clip: FrozenCLIP, n_ctx: int = 8, depth: int | None = None) -> None:
         super().__init__("a photo of a {}.", clip)
         depth = prompt_depth(clip, depth, self.paper_depth, self.towers)
-        self.vision = nn.ParameterList([random_prompt(n_ctx, clip.vision_width) for _ in range(depth)])
+        self.vision = nn.ParameterList([random_prompt(n_ctx, clip.vision_width, clip.device) for _ in range(depth)])
         self.config = dict(n_ctx=n_ctx, depth=depth)
 
     def vision_prompts(self) -> list[Tensor]:
@@ -154,7 +155,7 @@ class DeepLanguage(PromptLearner):
         first, template = first_prompt(clip, n_ctx, init)
         super().__init__(template, clip)
         depth = prompt_depth(clip, depth, self.paper_depth, self.towers)
-        self.text = nn.ParameterList([first, *(random_prompt(*first.shape) for _ in range(depth - 1))])
+        self.text = nn.ParameterList([first, *(random_prompt(*first.shape, clip.device) for _ in range(depth - 1))])
         self.n_ctx = len(first)
         self.config = dict(n_ctx=self.n_ctx, depth=depth, init=init)
 
@@ -172,7 +173,7 @@ class IVLP(DeepLanguage):
         self, clip: FrozenCLIP, n_ctx: int | None = 2, depth: int | None = None, init: str | None = "a photo of a"
     ) -> None:
         super().__init__(clip, n_ctx, depth, init)
-        self.vision = nn.ParameterList([random_prompt(self.n_ctx, clip.vision_width) for _ in self.text])
+        self.vision = nn.ParameterList([random_prompt(self.n_ctx, clip.vision_width, clip.device) for _ in self.text])
 
     def vision_prompts(self) -> list[Tensor]:
         """Prompts [n, d_v] for layers 0..J-1, parameters of their own."""
@@ -194,7 +195,7 @@ class MaPLe(DeepLanguage):
     ) -> None:
         super().__init__(clip, n_ctx, depth, init)
         first, deep = (nn.Linear(clip.text_width, clip.vision_width) for _ in range(2))
-        self.couple = nn.ModuleList([first, *(copy.deepcopy(deep) for _ in self.text[1:])])
+        self.couple = nn.ModuleList([first, *(copy.deepcopy(deep) for _ in self.text[1:])]).to(clip.device)
 
     def vision_prompts(self) -> list[Tensor]:
         """Prompts [n, d_v] for layers 0..J-1, projected from the text prompts [n, d_t]."""
@@ -212,11 +213,11 @@ METHODS: dict[str, type[PromptLearner]] = {
 }
 
 
-def random_prompt(n_ctx: int, width: int) -> Tensor:
-    """A prompt [n, width] drawn from N(0, 0.02^2) with torch's global generator; ValueError for n_ctx < 1."""
+def random_prompt(n_ctx: int, width: int, device: torch.device) -> Tensor:
+    """A prompt [n, width] from N(0, 0.02^2), drawn on the CPU by torch's global generator; ValueError for n_ctx < 1."""
     if n_ctx < 1:
         raise ValueError(f"n_ctx must be at least 1, got {n_ctx}.")
-    return torch.randn(n_ctx, width) * 0.02
+    return (torch.randn(n_ctx, width) * 0.02).to(device)
 
 
 def first_prompt(
@@ -233,7 +234,7 @@ def first_prompt(
     classes = () if n_classes is None else (n_classes,)
     if init is None:
         n_ctx = 16 if n_ctx is None else n_ctx
-        drawn = random_prompt(n_ctx * math.prod(classes), clip.text_width)
+        drawn = random_prompt(n_ctx * math.prod(classes), clip.text_width, clip.device)
         return drawn.unflatten(0, (*classes, n_ctx)), " ".join(["X"] * n_ctx) + " {}."
     ids = word_ids(init)
     n_ctx = len(ids) if n_ctx is None else n_ctx

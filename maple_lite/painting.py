@@ -58,13 +58,26 @@ class Layers:
 
 
 def choose_colours(keys: Keys) -> tuple[Tensor, Tensor, Tensor]:
-    """Colour ids [B] of foregrounds, backgrounds and second colours; both of these stand clear of the foreground."""
-    luma = torch.tensor(list(COLOURS.values())) @ torch.tensor(LUMA)
-    clear = (luma[:, None] - luma[None]).abs() >= CONTRAST  # [12, 12]
+    """Colour ids [B] of foregrounds, backgrounds and second colours.
+
+    Background and second colour are both clearly lighter or both clearly darker than the foreground, so no mixture of
+    the two hides it.
+    """
+    sides = _sides()
     foreground = (uniform(keys, "foreground", 1)[:, 0] * len(COLOURS)).long()
-    lots = uniform(keys, "background", len(COLOURS)) * clear[foreground]  # the two clear colours with the highest lots
-    background, second = lots.topk(2).indices.unbind(1)
-    return foreground, background, second
+    lots = uniform(keys, "background", len(COLOURS)) + 1
+    background = (lots * sides.any(0)[foreground]).argmax(1)
+    side = (~sides[0, foreground, background]).long()
+    lots = (lots * sides[side, foreground]).scatter(1, background[:, None], 0)
+    return foreground, background, lots.argmax(1)
+
+
+def _sides() -> Tensor:
+    """For each colour (row) those clearly lighter, and those clearly darker [2, 12, 12]; none where it is only one."""
+    luma = torch.tensor(list(COLOURS.values())) @ torch.tensor(LUMA)
+    lighter = luma[None] - luma[:, None] >= CONTRAST
+    sides = torch.stack([lighter, lighter.T])
+    return sides & (sides.sum(2, keepdim=True) >= 2)
 
 
 def shades(keys: Keys, colour_ids: Tensor, purpose: str) -> Tensor:
@@ -74,7 +87,7 @@ def shades(keys: Keys, colour_ids: Tensor, purpose: str) -> Tensor:
 
 
 def place(masks: Tensor, keys: Keys, jitter: float = 1.0, tilt: float = TILT) -> Tensor:
-    """Glyph masks [B, 1, R, R], turned by up to `tilt` degrees, resized and shifted, always inside the picture.
+    """Glyph masks [B, 1, R, R], turned by up to `tilt` degrees, resized, and shifted as far as the picture has room.
 
     `jitter` 0 puts every glyph upright in the middle in the mean size, 1 is the full range.
     """
@@ -82,16 +95,16 @@ def place(masks: Tensor, keys: Keys, jitter: float = 1.0, tilt: float = TILT) ->
     angle = turn * math.radians(tilt)
     side = (SIZES[0] + SIZES[1]) / 2 + size * (SIZES[1] - SIZES[0]) / 2
     cos, sin = angle.cos() / side, angle.sin() / side
-    room = 1 - side
-    return (INK * warp(masks, cos, sin, -sin, cos, across * room, down * room)).clamp(max=1)
+    room = (1 - side * (angle.cos() + angle.sin().abs())).clamp(min=0)  # what the turned box leaves
+    return (INK * warp(masks, (cos, sin, -sin, cos), across * room, down * room)).clamp(max=1)
 
 
-def warp(
-    masks: Tensor, xx: Tensor, xy: Tensor, yx: Tensor, yy: Tensor, across: Tensor | None = None, down: Tensor | None = None
-) -> Tensor:
-    """Masks [B, 1, R, R] read at `[[xx, xy], [yx, yy]] (p - (across, down))` for each point p in [-1, 1]²; all [B]."""
-    across = torch.zeros_like(xx) if across is None else across
-    down = torch.zeros_like(xx) if down is None else down
+def warp(masks: Tensor, matrix: tuple[Tensor, Tensor, Tensor, Tensor], across: Tensor, down: Tensor) -> Tensor:
+    """Masks [B, 1, R, R] read at `matrix (p - (across, down))` for each point p of the picture, which is [-1, 1]².
+
+    The four entries of the 2 x 2 matrix, row by row, and the shifts are [B].
+    """
+    xx, xy, yx, yy = matrix
     rows = [xx, xy, -(xx * across + xy * down), yx, yy, -(yx * across + yy * down)]
     theta = torch.stack(rows, 1).view(-1, 2, 3)
     grid = F.affine_grid(theta, list(masks.shape), align_corners=False)
@@ -104,5 +117,5 @@ def paint(masks: Tensor, keys: Keys, jitter: float = 1.0, tilt: float = TILT) ->
     >>> paint(glyph_masks("☃☂", 48), random_keys(2, generator)).flatten()     # [2, 3, 48, 48]
     """
     names = ("foreground shade", "background shade", "second shade")
-    colours = [shades(keys, ids, name) for ids, name in zip(choose_colours(keys), names)]
+    colours = [shades(keys, ids, name) for ids, name in zip(choose_colours(keys), names, strict=True)]
     return Layers(keys, place(masks, keys, jitter, tilt), *colours)

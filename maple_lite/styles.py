@@ -15,6 +15,7 @@ from maple_lite.keys import Keys, uniform
 from maple_lite.painting import TILT, Layers, paint, place, warp
 
 CELLS = 48  # noise has this many grains across at every resolution
+SLANT = 0.2  # DejaVu Sans Oblique's; with the tilt an upright arrow still leans less than half of 45 degrees
 FAR_TILT = 50  # degrees that full strength adds to the tilt
 
 
@@ -190,10 +191,12 @@ def _outlined(layers: Layers, strength: float) -> Layers:
 def _rendered(layers: Layers, strength: float) -> Layers:
     """One of four renditions each: bold, slanted, inverted on a card, hatched; `strength` is their share."""
     mask, one = layers.mask, torch.ones(len(layers.mask))
-    slanted = warp(mask, one, 0.3 * one, 0 * one, one)
+    slanted = warp(mask, (one, SLANT * one, 0 * one, one), 0 * one, 0 * one)
     inverted = place(torch.ones_like(mask), layers.keys) - mask
     hatched = mask * (0.4 + 0.6 * _striped(layers.keys, layers.resolution))
-    renditions = torch.stack([_grown(mask), slanted, inverted, hatched, mask], 1)  # [B, 5, 1, R, R]
+    renditions = torch.stack(
+        [torch.lerp(mask, _grown(mask), 0.7), slanted, inverted, hatched, mask], 1
+    )  # [B, 5, 1, R, R]
     choice, plain = uniform(layers.keys, "rendition", 2).unbind(1)
     chosen = torch.where(plain < strength, (4 * choice).long(), 4)
     return replace(layers, mask=renditions[torch.arange(len(mask)), chosen].clamp(0, 1))
@@ -217,7 +220,7 @@ def _cluttered(layers: Layers, glyphs: Tensor, glyph_ids: Tensor, strength: floa
         step, shift = uniform(layers.keys, f"clutter {number}", 2).unbind(1)
         others = (glyph_ids + 1 + (step * (len(glyphs) - 1)).long()) % len(glyphs)  # never the class itself
         away, zoom = one * 0.62 + 0.1 * (shift - 0.5), one / 0.36
-        small = warp(glyphs[others], zoom, 0 * one, 0 * one, zoom, across * away, down * away)
+        small = warp(glyphs[others], (zoom, 0 * one, 0 * one, zoom), across * away, down * away)
         background = torch.lerp(background, layers.second, strength * small)
     return replace(layers, background=background)
 

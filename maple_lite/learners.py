@@ -155,7 +155,7 @@ class DeepLanguage(PromptLearner):
         first, template = first_prompt(clip, n_ctx, init)
         super().__init__(template, clip)
         depth = prompt_depth(clip, depth, self.paper_depth, self.towers)
-        self.text = nn.ParameterList([first, *(random_prompt(*first.shape, clip.device) for _ in range(depth - 1))])
+        self.text = nn.ParameterList([first, *(random_prompt(len(first), clip.text_width, clip.device) for _ in range(depth - 1))])
         self.n_ctx = len(first)
         self.config = dict(n_ctx=self.n_ctx, depth=depth, init=init)
 

@@ -1,6 +1,7 @@
 """fit: the schedule, the checkpoint that goes on to the same bits, and refusals."""
 
 import copy
+import inspect
 import math
 import os
 import signal
@@ -91,14 +92,45 @@ def test_the_history_has_a_row_per_step(clip, data):
     assert history.seconds > 0
 
 
-def test_one_step_is_torchs_sgd(clip, data):
-    """A single-batch epoch at 1e-5 against the update written out: p - lr (g + decay p)."""
+def test_two_steps_are_sgd_with_momentum_and_decay(clip, data):
+    """Two single-batch epochs against the update written out: v = 0.6 v + g + 0.5 p, then p - lr v."""
     model = make(clip, "coop")
-    before = model.learner.ctx.detach().clone()
-    torch.nn.functional.cross_entropy(model(data.tensors[0]), data.tensors[1]).backward()
-    expected = before - 1e-5 * (model.learner.ctx.grad + 5e-4 * before)
-    fit(model, data, epochs=1, lr=0.5, batch_size=10)
-    torch.testing.assert_close(model.learner.ctx.detach(), expected, atol=1e-7, rtol=0)
+    prompt, velocity = model.learner.ctx.detach().clone(), torch.zeros_like(model.learner.ctx)
+    for rate in (1e-5, 1.0):
+        twin = make(clip, "coop")
+        twin.learner.ctx.data.copy_(prompt)
+        torch.nn.functional.cross_entropy(twin(data.tensors[0]), data.tensors[1]).backward()
+        velocity = 0.6 * velocity + twin.learner.ctx.grad + 0.5 * prompt
+        prompt = prompt - rate * velocity
+    fit(model, data, epochs=2, lr=1.0, batch_size=10, momentum=0.6, weight_decay=0.5)
+    torch.testing.assert_close(model.learner.ctx.detach(), prompt, atol=1e-5, rtol=0)  # sums in a shuffled order
+
+
+def test_momentum_and_decay_are_the_authors_unless_said_otherwise():
+    defaults = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
+    assert (defaults["momentum"], defaults["weight_decay"], defaults["precision"]) == (0.9, 5e-4, "fp32")
+
+
+class Recorded(Dataset):
+    """A dataset that writes down the order in which its items are read."""
+
+    def __init__(self, data):
+        self.data, self.order = data, []
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        self.order.append(index)
+        return self.data[index]
+
+
+def test_every_epoch_has_an_order_of_its_own(clip, data):
+    recorded = Recorded(data)
+    fit(make(clip, "vpt"), recorded, **dict(SETTINGS, epochs=2, batch_size=10))
+    first, second = recorded.order[:10], recorded.order[10:]
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
 
 
 def test_the_same_seed_gives_the_same_prompts_whatever_ran_before(clip, data):

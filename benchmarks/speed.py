@@ -11,7 +11,7 @@ import argparse
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +56,12 @@ def flops(run: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
+def medians(runs: Sequence[Callable[[], object]]) -> list[float]:
+    """Median seconds of each run over REPEATS rounds; the runs take turns, so that the machine's moods hit them all."""
+    rounds = [[seconds(run) for run in runs] for _ in range(REPEATS)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
 def plain(model: PromptedCLIP) -> PromptedCLIP:
     """The same classifier with the text padded to 77 tokens."""
     twin = PromptedCLIP(model.clip, model.learner, model.class_names)
@@ -77,22 +83,17 @@ def training_step(model: PromptedCLIP, forward: Callable[[Tensor], Tensor], imag
     return loss.item()
 
 
-def compare(task: str, classes: int, ours: Callable, theirs: Callable, peak: float, bar: str) -> dict:
-    """A row: seconds of both, alternating so that the machine's moods hit both, FLOPs and the floor at the peak."""
-    ours(), theirs()
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(REPEATS)]
-    ours_s, theirs_s = (statistics.median(column) for column in zip(*pairs, strict=True))
-    count = flops(ours)
+def row(task: str, classes: int, bar: str, peak: float, times: Sequence[float], counts: Sequence[int]) -> dict:
+    """A row of the table: ours and the reference, their ratio, FLOPs, and the floor of ours at the machine's peak."""
     return dict(
         task=task,
         classes=classes,
-        seconds=round(ours_s, 3),
-        reference_seconds=round(theirs_s, 3),
-        ratio=round(theirs_s / ours_s, 2),
+        seconds=round(times[0], 3),
+        reference_seconds=round(times[1], 3),
         bar=bar,
-        gflops=round(count / 1e9, 1),
-        reference_gflops=round(flops(theirs) / 1e9, 1),
-        floor_seconds=round(count / peak, 3),
+        gflops=round(counts[0] / 1e9, 1),
+        reference_gflops=round(counts[1] / 1e9, 1),
+        floor_seconds=round(counts[0] / peak, 3),
     )
 
 
@@ -101,26 +102,36 @@ def training_row(clip: FrozenCLIP, kind: type, classes: int, bar: str, peak: flo
     with seeded(0):
         model, images = PromptedCLIP(clip, kind(clip), NAMES[:classes]), torch.randn(4, 3, 224, 224)
     labels, slow = torch.arange(4), plain(model)
-    slow_forward = (lambda x: image_by_image(slow, x)) if kind is CoCoOp else slow
-    losses = training_step(model, model, images, labels), training_step(slow, slow_forward, images, labels)
+    forwards = model, (partial(image_by_image, slow) if kind is CoCoOp else slow)
+    steps = [partial(training_step, model, forward, images, labels) for forward in forwards]
+    losses = [step() for step in steps]
     assert abs(losses[0] - losses[1]) < 1e-5, losses
-    ours, theirs = (
-        lambda: training_step(model, model, images, labels),
-        lambda: training_step(slow, slow_forward, images, labels),
-    )
-    row = compare(f"{kind.__name__} training step, batch 4", classes, ours, theirs, peak, bar)
-    return dict(row, loss_difference=f"{abs(losses[0] - losses[1]):.1e}")
+    times, counts = medians(steps), [flops(step) for step in steps]
+    found = row(f"{kind.__name__} training step, batch 4", classes, bar, peak, times, counts)
+    return found | dict(ratio=round(times[1] / times[0], 2), loss_difference=f"{abs(losses[0] - losses[1]):.1e}")
 
 
 @torch.no_grad()
-def evaluation_row(clip: FrozenCLIP, classes: int, peak: float) -> dict:
+def evaluation_rows(clip: FrozenCLIP, peak: float) -> list[dict]:
     """MaPLe's evaluation of 100 images with encoded class names against the image tower alone, without prompts."""
     with seeded(0):
-        model, images = PromptedCLIP(clip, MaPLe(clip), NAMES[:classes]), torch.randn(100, 3, 224, 224)
-    text_features = model.encode_classes()
-    ours, tower = lambda: model.classify(model.encode_images(images), text_features), lambda: clip.encode_image(images)
-    row = compare("MaPLe evaluation, batch 100, against the image tower", classes, ours, tower, peak, "")
-    return dict(row, bar="at most 1.1 x", ratio=round(row["seconds"] / row["reference_seconds"], 3))
+        learner, images = MaPLe(clip), torch.randn(100, 3, 224, 224)
+    models = [PromptedCLIP(clip, learner, NAMES[:classes]) for classes in (50, 200, 1000)]
+    features = [model.encode_classes() for model in models]
+    tower = partial(clip.encode_image, images)
+    runs = [partial(evaluate, model, images, text) for model, text in zip(models, features, strict=True)]
+    counts = [flops(run) for run in (*runs, tower)]  # which warms up, too
+    times = medians((*runs, tower))
+    return [
+        row("MaPLe evaluation, batch 100", len(text), "at most 1.1 x", peak, (time_, times[-1]), (count, counts[-1]))
+        | dict(ratio=round(time_ / times[-1], 3))
+        for text, time_, count in zip(features, times, counts, strict=False)
+    ]
+
+
+def evaluate(model: PromptedCLIP, images: Tensor, text_features: Tensor) -> Tensor:
+    """Logits [B, C] once the class names are encoded."""
+    return model.classify(model.encode_images(images), text_features)
 
 
 def main() -> None:
@@ -131,18 +142,15 @@ def main() -> None:
     with seeded(0):
         clip = load_clip("ViT-B-16-quickgelu", "random", device="cpu")
     peak = peak_flops()
-    measure: list[Callable[[], dict]] = [
-        lambda: training_row(clip, MaPLe, 50, "at least 2 x", peak),
-        lambda: training_row(clip, MaPLe, 200, "at least 4.5 x", peak),
-        lambda: training_row(clip, CoCoOp, 50, "at least 5 x", peak),
-        *(partial(evaluation_row, clip, classes, peak) for classes in (50, 200, 1000)),
+    rows = [
+        training_row(clip, MaPLe, 50, "at least 2 x", peak),
+        training_row(clip, MaPLe, 200, "at least 4.5 x", peak),
+        training_row(clip, CoCoOp, 50, "at least 5 x", peak),
+        *evaluation_rows(clip, peak),
     ]
-    rows = []
-    for row in measure:
-        rows.append(row())
-        print(rows[-1], flush=True)
-    table = pd.DataFrame(rows).assign(peak_gflops=round(peak / 1e9, 1), threads=torch.get_num_threads())
-    table = table.assign(torch=torch.__version__)
+    table = pd.DataFrame(rows).assign(
+        peak_gflops=round(peak / 1e9, 1), threads=torch.get_num_threads(), torch=torch.__version__
+    )
     table.to_csv(out, index=False)
     print(table.to_string(index=False))
 

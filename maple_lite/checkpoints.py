@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,25 @@ from typing import Any
 import torch
 
 
-def read_checkpoint(path: Path, keys: Collection[str], device: torch.device | str = "cpu") -> dict[str, Any]:
-    """The content of a checkpoint that holds at least `keys`; ValueError if it is damaged or of another kind."""
+def require_writable(path: Path) -> None:
+    """OSError or ValueError, before a long run begins, if a file could not be written at `path` later."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file for the checkpoint.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"the folder {path.parent} is not writable: name another for the checkpoint.")
+
+
+def read_checkpoint(path: Path, keys: Collection[str]) -> dict[str, Any]:
+    """The content, on the CPU, of a checkpoint that holds at least `keys`.
+
+    Raises ValueError if it is damaged or of another kind; what the system refuses (OSError) passes through.
+    """
+    file = io.BytesIO(path.read_bytes())
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:  # torch.load raises many kinds, by where the file was cut
         raise ValueError(
             f"the checkpoint {path} is damaged ({type(error).__name__}): restore it, or delete it to start again."

@@ -17,11 +17,11 @@ from maple_lite.selfcheck import selfcheck
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one subcommand and returns the exit status: 0, or 2 after one sentence on what was wrong with the input."""
+    """Runs one subcommand and returns the exit status: 0, or 2 after one sentence on what was wrong."""
     options = parser().parse_args(arguments)
     try:
         options.run(options)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"maple-lite: {error}", file=sys.stderr)
         return 2
     return 0
@@ -55,11 +55,12 @@ def run_selfcheck(options: argparse.Namespace) -> None:
 
 def run_presets(options: argparse.Namespace) -> None:
     """Prints a table with a row per method."""
-    clip = load_clip(options.model, "random") if options.model else None
+    random = None if options.model == "tiny" else "random"
+    clip = load_clip(options.model, random) if options.model else None
     rows = []
     for method in METHODS:
         learner_kwargs, fit_kwargs = preset(method, options.task, options.shots, options.source, clip)
-        published = "published" if is_published(method, options.task) else "derived, unpublished"
+        published = "published" if is_published(method, options.task, options.shots) else "derived, unpublished"
         rows.append({"method": method, **learner_kwargs, **fit_kwargs, "settings": published})
     print(pd.DataFrame(rows, dtype=object).fillna("-").to_string(index=False))
 

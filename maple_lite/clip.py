@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +11,16 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from open_clip.transform import PreprocessCfg
-from open_clip.transformer import TextTransformer, VisionTransformer
 from torch import Tensor, nn
 
+from maple_lite.inputs import (
+    require_fitting_towers,
+    require_images,
+    require_text_prompts,
+    require_tokens,
+    require_vision_prompts,
+)
+from maple_lite.names import require_count
 from maple_lite.tokens import tokenize
 
 ROWS = 1024  # sentences encoded at a time: bounds memory where there are many (image, class) pairs
@@ -32,7 +39,7 @@ class FrozenCLIP(nn.Module):
 
     def __init__(self, open_clip_model: nn.Module) -> None:
         super().__init__()
-        _require_fitting_towers(open_clip_model)
+        require_fitting_towers(open_clip_model)
         self.model: Any = open_clip_model.eval().requires_grad_(False)
         self.preprocess = _preprocess(open_clip_model)
         _require_equal_features(self)
@@ -95,15 +102,20 @@ class FrozenCLIP(nn.Module):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits of the projections into the joint space: the same for the same weights only."""
-        digest = hashlib.sha256()
-        for weight in (self.visual.proj, self.visual.class_embedding, self.text.text_projection, self.logit_scale):
-            digest.update(weight.detach().float().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        """Sixteen hexadecimal digits that tell the weights from others, on every device.
+
+        They come from each tensor's sum as whole numbers, which no order of summing changes.
+        """
+        sums = [weight.detach().contiguous().view(torch.int32).sum(dtype=torch.int64) for weight in self.parameters()]
+        return hashlib.sha256(torch.stack(sums).cpu().numpy().tobytes()).hexdigest()[:16]
 
     def train(self, mode: bool = True) -> FrozenCLIP:
         """The model itself, in eval mode whatever `mode` says: a frozen CLIP has no training mode."""
         return super().train(False)
+
+    def transform(self) -> Callable[[Any], Tensor]:
+        """The function from a PIL picture to a normalised tensor [3, H, W], resized and cropped by `preprocess`."""
+        return open_clip.transform.image_transform_v2(self.preprocess, is_train=False)
 
     def encode_image(self, images: Tensor, prompts: Sequence[Tensor] = ()) -> Tensor:
         """Unit-norm image features [B, D] of normalised images [B, 3, H, W]; `prompts[i]` [n, d_v] enters layer i.
@@ -112,8 +124,8 @@ class FrozenCLIP(nn.Module):
         one replaces the prompt tokens that the layer before put out. After the last prompt they travel on, and they
         never enter the pooling (VPT-deep as in the authors' code of MaPLe). Raises ValueError for a wrong shape.
         """
-        _require_images(images, self.visual.image_size)
-        _require_prompts(prompts, "vision", self.vision_width, self.vision_layers)
+        require_images(images, self.visual.image_size)
+        require_vision_prompts(prompts, self.vision_width, self.vision_layers)
         x = self.visual._embeds(images)  # [B, 1 + N, d_v], ln_pre applied
         own = x.shape[1]
         for i, block in enumerate(self.visual.transformer.resblocks):
@@ -133,37 +145,38 @@ class FrozenCLIP(nn.Module):
         It stands at 1..n, or at `positions` [C, n]. At most `chunk` sentences are encoded at a time.
         Raises ValueError for a wrong shape.
         """
-        classes = len(tokens)
-        _require_tokens(tokens, self.context_length)
-        _require_prompts(prompts, "text", self.text_width, self.text_layers)
-        images = max((len(prompt) for prompt in prompts if prompt.ndim == 4), default=None)
-        rows = torch.arange((images or 1) * classes, device=tokens.device)  # image-major (image, class) pairs
-        features = [
-            self._encode_sentences(
-                tokens[part % classes],
-                [_prompt_of(prompt, part, classes) for prompt in prompts],
-                None if positions is None else positions[part % classes],
-            )
-            for part in rows.split(chunk)
-        ]
+        require_tokens(tokens, self.context_length)
+        require_text_prompts(prompts, self.text_width, self.text_layers, tokens)
+        images = next((len(prompt) for prompt in prompts if prompt.ndim == 4), None)
+        pairs, classes = (images or 1) * len(tokens), len(tokens)  # (image, class), image after image
+        features = []
+        for first in range(0, pairs, require_count("chunk", chunk)):
+            part = torch.arange(first, min(first + chunk, pairs), device=tokens.device) % classes  # [R]
+            sentences = tokens[part], [_prompts_of_pairs(prompt, first, len(part), classes) for prompt in prompts]
+            features.append(encode_sentences(self.text, *sentences, None if positions is None else positions[part]))
         joined = torch.cat(features)  # [C, D] or [B * C, D]
         return joined if images is None else joined.unflatten(0, (images, classes))
 
-    def _encode_sentences(self, tokens: Tensor, prompts: Sequence[Tensor], positions: Tensor | None) -> Tensor:
-        """Unit-norm features [R, D] of tokens [R, L]; prompts are [n, d_t] or [R, n, d_t], positions [R, n] or 1..n."""
-        text, length = self.text, tokens.shape[1]
-        mask = text.attn_mask[:length, :length]
-        x = text.token_embedding(tokens)  # [R, L, d_t]
-        for i, block in enumerate(text.transformer.resblocks):
-            if i < len(prompts):
-                x = write_prompt(x, prompts[i], positions)
-            if i == 0:
-                x = x + text.positional_embedding[:length]
-            x = block(x, attn_mask=mask)  # by keyword: by position open_clip takes the mask for keys and drops it
-        x = text.ln_final(
-            x[torch.arange(len(x), device=x.device), tokens.argmax(dim=-1)]
-        )  # [R, d_t] at EOT, the largest token id
-        return F.normalize((x @ text.text_projection).float(), dim=-1)
+
+def encode_sentences(
+    text: Any, tokens: Tensor, prompts: Sequence[Tensor] = (), positions: Tensor | None = None
+) -> Tensor:
+    """Unit-norm features [R, D], by the text tower `text`, of tokens [R, L]; prompts are [n, d_t] or [R, n, d_t].
+
+    Prompts stand at 1..n, or at `positions` [R, n]. `text` is open_clip's CLIP or TextTransformer.
+    """
+    length = tokens.shape[1]
+    mask = text.attn_mask[:length, :length]
+    x = text.token_embedding(tokens)  # [R, L, d_t]
+    for i, block in enumerate(text.transformer.resblocks):
+        if i < len(prompts):
+            x = write_prompt(x, prompts[i], positions)
+        if i == 0:
+            x = x + text.positional_embedding[:length]
+        x = block(x, attn_mask=mask)  # by keyword: by position open_clip takes the mask for keys and drops it
+    end = tokens.argmax(dim=-1)  # [R]: EOT is the largest token id
+    x = text.ln_final(x[torch.arange(len(x), device=x.device), end])  # [R, d_t]
+    return F.normalize((x @ text.text_projection).float(), dim=-1)
 
 
 def write_prompt(x: Tensor, prompt: Tensor, positions: Tensor | None = None) -> Tensor:
@@ -174,11 +187,17 @@ def write_prompt(x: Tensor, prompt: Tensor, positions: Tensor | None = None) -> 
     return x.scatter(1, positions[..., None].expand_as(prompt), prompt)
 
 
-def _prompt_of(prompt: Tensor, pairs: Tensor, classes: int) -> Tensor:
-    """The prompt of each (image, class) pair [R]: [n, d] for all, or [R, n, d]."""
+def _prompts_of_pairs(prompt: Tensor, first: int, rows: int, classes: int) -> Tensor:
+    """The prompt of `rows` (image, class) pairs from pair `first` on: [n, d] for all, or [R, n, d].
+
+    By expanding and not by indexing, whose backward on several CPU threads sums in a changing order.
+    """
     if prompt.ndim == 2:
         return prompt
-    return prompt[pairs % classes] if prompt.ndim == 3 else prompt[pairs // classes, 0]
+    image, last = first // classes, (first + rows - 1) // classes
+    images = prompt[None] if prompt.ndim == 3 else prompt[image : last + 1]
+    pairs = images.expand(last + 1 - image, classes, -1, -1).flatten(0, 1)
+    return pairs[first - image * classes :][:rows]
 
 
 def _preprocess(model: Any) -> PreprocessCfg:
@@ -187,37 +206,6 @@ def _preprocess(model: Any) -> PreprocessCfg:
     height, width = config.input_size[1:]
     config.size = height if height == width else (height, width)
     return config
-
-
-def _require_fitting_towers(model: nn.Module) -> None:
-    """ValueError in words for a model whose towers prompts do not fit."""
-    visual, text = getattr(model, "visual", None), getattr(model, "text", model)
-    unpacked = isinstance(model, open_clip.CLIP)
-    pool = getattr(model, "text_pool_type", None) if unpacked else getattr(text, "pool_type", None)
-    reasons = {
-        f"{type(model).__name__} is not an open_clip model": visual is None,
-        "it is a CoCa, which reads its text at an extra token": type(model).__name__ == "CoCa",
-        f"its image tower is {type(visual).__name__}, not open_clip's own ViT": not isinstance(
-            visual, VisionTransformer
-        ),
-        "its image tower pools by attention": getattr(visual, "attn_pool", None) is not None,
-        f"its text tower is {type(text).__name__}, not open_clip's own": not (
-            unpacked or isinstance(text, TextTransformer)
-        ),
-        "its text tower is not causal (as in SigLIP and CLIPA)": getattr(text, "attn_mask", None) is None,
-        "its text is read at an extra token": getattr(text, "cls_emb", None) is not None,
-        f"its text is read by pooling {pool!r} and not at EOT": pool != "argmax",
-        "its text projection is a layer with a bias": not isinstance(
-            getattr(text, "text_projection", None), nn.Parameter
-        ),
-        "it was trained with a sigmoid loss and a logit bias (SigLIP)": getattr(model, "logit_bias", None) is not None,
-        "its weights are not float32 (load it with precision='fp32'; fit() has fast precisions)": any(
-            weight.dtype != torch.float32 for weight in model.parameters()
-        ),
-    }
-    for reason, holds in reasons.items():
-        if holds:
-            raise ValueError(f"prompts do not fit this model: {reason}. A ViT such as 'ViT-B-16-quickgelu' fits.")
 
 
 @torch.no_grad()
@@ -236,34 +224,4 @@ def _require_equal_features(clip: FrozenCLIP) -> None:
             raise ValueError(
                 f"prompts do not fit this model: without prompts its {tower} features differ from open_clip's by "
                 f"{(ours - theirs).abs().max():.1e}; this tower has a part that FrozenCLIP does not know."
-            )
-
-
-def _require_images(images: Tensor, image_size: tuple[int, int]) -> None:
-    """ValueError unless images are a float batch [B, 3, H, W] of the tower's size."""
-    expected = (3, *image_size)
-    if images.ndim != 4 or images.shape[1:] != expected or not images.is_floating_point():
-        raise ValueError(
-            f"images must be normalised floats of shape [B, {', '.join(map(str, expected))}], got {images.dtype} of "
-            f"shape {list(images.shape)}: resize and normalise them as clip.preprocess says."
-        )
-
-
-def _require_tokens(tokens: Tensor, context_length: int) -> None:
-    """ValueError unless tokens are [C, L] with 1 <= C and L <= context_length."""
-    if tokens.ndim != 2 or len(tokens) == 0 or tokens.shape[1] > context_length:
-        raise ValueError(
-            f"tokens must have shape [C, L] with L up to {context_length}, got {list(tokens.shape)}: use tokenize()."
-        )
-
-
-def _require_prompts(prompts: Sequence[Tensor], tower: str, width: int, layers: int) -> None:
-    """ValueError if there are more prompts than layers, or one of another width."""
-    if len(prompts) > layers:
-        raise ValueError(f"{len(prompts)} {tower} prompts do not fit a {tower} tower of {layers} layers.")
-    for i, prompt in enumerate(prompts):
-        if prompt.ndim not in (2, 3, 4) or prompt.shape[-1] != width:
-            raise ValueError(
-                f"{tower} prompt {i} must have shape [..., n, {width}], got {list(prompt.shape)}: was it made for "
-                "another CLIP?"
             )

@@ -19,13 +19,17 @@ def predict(
     """Labels [N] and predicted classes [N] of a dataset of (image, label), on the CPU.
 
     The class names are encoded once, not once per batch, unless the text depends on the image (CoCoOp).
-    Raises ValueError for an empty dataset or a label out of range.
+    Raises ValueError for an empty dataset, a label out of range, or logits that are not finite.
     """
+    if not isinstance(model, PromptedCLIP):
+        raise ValueError(f"a PromptedCLIP predicts, got {type(model).__name__}.")
     device, pairs = model.clip.device, []
     with autocast(precision, device):
         text_features = None if model.learner.needs_image else model.encode_classes()
         for images, labels in batches(data, batch_size, len(model.class_names), device):
             logits = model.classify(model.encode_images(images), text_features)  # [B, C]
+            if not logits.isfinite().all():
+                raise ValueError("the logits are not finite: look for NaN in the images, or use precision='fp32'.")
             pairs.append((labels.cpu(), logits.argmax(dim=-1).cpu()))
     labels, predictions = (torch.cat(column) for column in zip(*pairs, strict=True))
     return labels, predictions

@@ -28,7 +28,7 @@ def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
 
     A failure (a full disk, a kill) leaves what was at `path` before.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.names import require_name
-from maple_lite.tokens import POSITIONS, clean_names, move_context, tokenize, word_ids
+from maple_lite.names import require_count, require_name
+from maple_lite.tokens import POSITIONS, move_context, name_list, spoken, tokenize, word_ids
 
 
 class PromptLearner(nn.Module):
@@ -37,11 +37,11 @@ class PromptLearner(nn.Module):
 
     def __init__(self, templates: str | Sequence[str] = "a photo of a {}.", clip: FrozenCLIP | None = None) -> None:
         super().__init__()
-        self.templates = [templates] if isinstance(templates, str) else list(templates)
+        self.templates = [templates] if isinstance(templates, str) else list(templates or [])
         self.clip_shape = clip.shape if clip else None  # the CLIP that the parameters fit; None fits every CLIP
         self.clip_weights = clip.fingerprint if clip else None
         self.config: dict[str, Any] = {"templates": self.templates}
-        if not self.templates or any(template.count("{}") != 1 for template in self.templates):
+        if not self.templates or any(str(template).count("{}") != 1 for template in self.templates):
             raise ValueError(f"every template needs one {{}} for the class name, got {self.templates}.")
 
     def vision_prompts(self) -> list[Tensor]:
@@ -57,7 +57,7 @@ class PromptLearner(nn.Module):
 
         Raises ValueError for an empty list, an empty name, or a sentence beyond `context_length`.
         """
-        names = clean_names(class_names)
+        names = [spoken(name) for name in name_list(class_names)]
         if self.n_classes not in (None, len(names)):
             raise ValueError(
                 f"this learner holds contexts of its own for {self.n_classes} classes and fits no other list, "
@@ -90,9 +90,9 @@ class CoOp(PromptLearner):
         ctx, template = first_prompt(clip, n_ctx, init, n_classes)
         super().__init__(template, clip)
         self.ctx = nn.Parameter(ctx)
-        self.n_ctx, self.n_classes = ctx.shape[-2], n_classes
+        self.n_ctx, self.n_classes = ctx.shape[-2], None if n_classes is None else len(ctx)
         self.position = require_name("position", position, POSITIONS)
-        self.config = dict(n_ctx=self.n_ctx, init=init, n_classes=n_classes, position=position)
+        self.config = dict(n_ctx=self.n_ctx, init=init, n_classes=self.n_classes, position=position)
 
     def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
         """The context [n, d_t], or [C, n, d_t], for the first layer."""
@@ -134,7 +134,7 @@ class VPT(PromptLearner):
         super().__init__("a photo of a {}.", clip)
         depth = prompt_depth(clip, depth, self.paper_depth, self.towers)
         self.vision = nn.ParameterList([random_prompt(n_ctx, clip.vision_width, clip.device) for _ in range(depth)])
-        self.config = dict(n_ctx=n_ctx, depth=depth)
+        self.config = dict(n_ctx=len(self.vision[0]), depth=depth)
 
     def vision_prompts(self) -> list[Tensor]:
         """Prompts [n, d_v] for layers 0..J-1."""
@@ -155,7 +155,9 @@ class DeepLanguage(PromptLearner):
         first, template = first_prompt(clip, n_ctx, init)
         super().__init__(template, clip)
         depth = prompt_depth(clip, depth, self.paper_depth, self.towers)
-        self.text = nn.ParameterList([first, *(random_prompt(len(first), clip.text_width, clip.device) for _ in range(depth - 1))])
+        self.text = nn.ParameterList(
+            [first, *(random_prompt(len(first), clip.text_width, clip.device) for _ in range(depth - 1))]
+        )
         self.n_ctx = len(first)
         self.config = dict(n_ctx=self.n_ctx, depth=depth, init=init)
 
@@ -215,9 +217,7 @@ METHODS: dict[str, type[PromptLearner]] = {
 
 def random_prompt(n_ctx: int, width: int, device: torch.device) -> Tensor:
     """A prompt [n, width] from N(0, 0.02^2), drawn on the CPU by torch's global generator; ValueError for n_ctx < 1."""
-    if n_ctx < 1:
-        raise ValueError(f"n_ctx must be at least 1, got {n_ctx}.")
-    return (torch.randn(n_ctx, width) * 0.02).to(device)
+    return (torch.randn(require_count("n_ctx", n_ctx), width) * 0.02).to(device)
 
 
 def first_prompt(
@@ -229,16 +229,19 @@ def first_prompt(
     it is random, over the placeholder words "X X ... X". Raises ValueError if `init` has fewer than n tokens, or for
     a count below 1.
     """
-    if n_classes is not None and n_classes < 1:
-        raise ValueError(f"n_classes must be at least 1, got {n_classes}.")
-    classes = () if n_classes is None else (n_classes,)
+    if not isinstance(clip, FrozenCLIP):
+        raise ValueError(f"a learner needs a FrozenCLIP, got {type(clip).__name__}: make one with load_clip().")
+    classes = () if n_classes is None else (require_count("n_classes", n_classes),)
+    n_ctx = None if n_ctx is None else require_count("n_ctx", n_ctx)
     if init is None:
         n_ctx = 16 if n_ctx is None else n_ctx
         drawn = random_prompt(n_ctx * math.prod(classes), clip.text_width, clip.device)
         return drawn.unflatten(0, (*classes, n_ctx)), " ".join(["X"] * n_ctx) + " {}."
-    ids = word_ids(init)
+    ids = word_ids(init) if isinstance(init, str) and "{}" not in init else []
     n_ctx = len(ids) if n_ctx is None else n_ctx
-    if not 1 <= n_ctx <= len(ids):
+    if not ids:
+        raise ValueError(f"init must be words such as 'a photo of a', or None, got {init!r}.")
+    if n_ctx > len(ids):
         raise ValueError(f"init {init!r} has {len(ids)} tokens, n_ctx must be 1 to {len(ids)}, got {n_ctx}.")
     words = clip.text.token_embedding.weight[ids[:n_ctx]].detach().clone()  # [n, d_t]
     return words.expand(*classes, -1, -1).clone(), init.replace("_", " ") + " {}."
@@ -252,7 +255,8 @@ def prompt_depth(clip: FrozenCLIP, depth: int | None, paper_depth: int, towers: 
     layers = {tower: clip.shape[f"{tower}_layers"] for tower in towers}
     if depth is None:
         return max(1, math.ceil(paper_depth * min(layers.values()) / 12))
+    depth = require_count("depth", depth)
     for tower, count in layers.items():
-        if not 1 <= depth <= count:
+        if depth > count:
             raise ValueError(f"depth must be 1 to {count}, the layers of the {tower} tower, got {depth}.")
     return depth

@@ -16,21 +16,28 @@ from maple_lite.names import require_name
 
 
 def load_clip(
-    name: str = "tiny", pretrained: str | None = None, device: str | torch.device | None = None
+    name: str = "tiny", pretrained: str | Path | None = None, device: str | torch.device | None = None
 ) -> FrozenCLIP:
-    """A frozen CLIP in float32 on `device` (a GPU where there is one, else the CPU).
+    """A frozen CLIP in float32 on `device` (by default a CUDA GPU where there is one, else the CPU).
 
     `name` is "tiny" (this project's own, offline), an open_clip name with the tag or the checkpoint file of its
-    weights ("random" for none), or "local-dir:FOLDER" for a folder that open_clip wrote.
+    weights ("random" for none), "hf-hub:OWNER/NAME", or "local-dir:FOLDER" for a folder that open_clip wrote.
     Raises ValueError for an unknown name or tag (with the close ones), a QuickGELU mismatch, a damaged folder or a
     tower that prompts do not fit, FileNotFoundError for a folder that is not there.
 
     >>> clip = load_clip("ViT-B-16-quickgelu", "openai")
     """
+    name = str(name)
+    if pretrained is not None and (name == "tiny" or name.startswith("local-dir:")):
+        raise ValueError(f"{name} brings its own weights: leave pretrained={pretrained!r} out.")
     if name == "tiny":
         name = f"local-dir:{data_folder() / 'tiny-clip'}"
     if name.startswith("local-dir:"):
-        model = _from_folder(Path(name.removeprefix("local-dir:")))
+        model = _from_folder(Path(name.removeprefix("local-dir:")).expanduser())
+    elif name.startswith("hf-hub:"):
+        model = _created(name, pretrained)
+    elif os.sep in name:
+        raise ValueError(f"{name} looks like a path: load a folder that open_clip wrote as 'local-dir:{name}'.")
     else:
         require_name("model", name, ["tiny", *open_clip.list_models()])
         model = _from_open_clip(name, pretrained)
@@ -50,16 +57,24 @@ def _from_folder(folder: Path) -> nn.Module:
         raise ValueError(f"the CLIP in {folder} is damaged ({error}): restore the folder.") from error
 
 
-def _from_open_clip(name: str, pretrained: str | None) -> nn.Module:
+def _from_open_clip(name: str, pretrained: str | Path | None) -> nn.Module:
     """The open_clip model `name`, with the weights of a tag or a file, or random ones if asked for."""
     tags = [*open_clip.list_pretrained_tags_by_model(name), "random"]
     if pretrained is None:
         raise ValueError(f"say which weights of {name} to load: pretrained={' or '.join(map(repr, tags))}, or a file.")
     if pretrained == "random":
         return _quietly_random(name)
+    pretrained = str(Path(pretrained).expanduser())
+    if os.sep in pretrained and not os.path.isfile(pretrained):
+        raise FileNotFoundError(f"no weights of {name} at {pretrained}: correct the path.")
     if not os.path.isfile(pretrained):
         require_name(f"weights of {name}", pretrained, tags)
         _require_quick_gelu(name, pretrained)
+    return _created(name, pretrained)
+
+
+def _created(name: str, pretrained: str | Path | None) -> nn.Module:
+    """What open_clip makes of a name and weights; ValueError with its reason if it cannot."""
     try:
         return open_clip.create_model(name, pretrained)
     except Exception as error:  # network, disk or state dict: each raises its own kind

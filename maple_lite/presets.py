@@ -9,7 +9,7 @@ import pandas as pd
 from maple_lite.clip import FrozenCLIP
 from maple_lite.files import data_folder
 from maple_lite.learners import METHODS, prompt_depth
-from maple_lite.names import require_name
+from maple_lite.names import require_count, require_name
 
 TASKS = ("base-to-novel", "few-shot", "cross-dataset", "domain-generalisation")
 LARGE = ("imagenet", "objects")  # the source of transfer among the datasets, and its drawn miniature
@@ -35,23 +35,25 @@ def preset(
     """
     require_name("method", method, METHODS)
     require_name("task", task, TASKS)
-    if shots < 1:
-        raise ValueError(f"shots must be at least 1, got {shots}.")
+    shots, source = require_count("shots", shots), source and source.lower()
     if method == "zeroshot":
         return {}, {}
     row = _row(method, _setting(method, task, shots, source))
     epochs = int(row.epochs)
-    if task == "few-shot" and not is_published(method, task):
+    if task == "few-shot" and method != "coop":
         epochs = max(1, round(epochs * SHOTS / shots))
     return _learner_kwargs(method, row, clip), dict(epochs=epochs, lr=float(row.lr), batch_size=int(row.batch_size))
 
 
-def is_published(method: str, task: str) -> bool:
-    """Whether the authors published settings of `method` for `task`; otherwise `preset` derives them."""
+def is_published(method: str, task: str, shots: int = SHOTS) -> bool:
+    """Whether the authors published settings of `method` for `task` and `shots`; otherwise `preset` derives them."""
     require_name("method", method, METHODS)
     require_name("task", task, TASKS)
-    few_shot, transfer = ("zeroshot", "coop"), ("zeroshot", "coop", "cocoop", "maple")
-    return task == "base-to-novel" or method in (few_shot if task == "few-shot" else transfer)
+    if method == "zeroshot":
+        return True
+    if task == "few-shot":
+        return method == "coop" and shots in (1, 2, 4, 8, 16)
+    return shots == SHOTS and (task == "base-to-novel" or method in ("coop", "cocoop", "maple"))
 
 
 def template(dataset: str) -> str:

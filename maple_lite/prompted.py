@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.learners import PromptLearner
+from maple_lite.tokens import name_list
 
 
 class PromptedCLIP(nn.Module):
@@ -26,13 +27,16 @@ class PromptedCLIP(nn.Module):
     tokens: Tensor  # [T * C, L]
     positions: Tensor | None  # [T * C, n] where the context does not stand at 1..n
 
-    def __init__(self, clip: FrozenCLIP, learner: PromptLearner, class_names: Sequence[str]) -> None:
+    def __init__(self, clip: FrozenCLIP, learner: PromptLearner, class_names: Iterable[str]) -> None:
         super().__init__()
+        if not isinstance(clip, FrozenCLIP) or not isinstance(learner, PromptLearner):
+            kinds = f"{type(clip).__name__} and {type(learner).__name__}"
+            raise ValueError(f"PromptedCLIP takes a FrozenCLIP and a learner, got {kinds}.")
+        self.class_names = name_list(class_names)
         if learner.clip_shape not in (None, clip.shape):
             raise ValueError(f"this learner was made for a CLIP of {learner.clip_shape}, not for {clip.shape}.")
-        tokens, positions = learner.tokens(class_names, clip.context_length)
+        tokens, positions = learner.tokens(self.class_names, clip.context_length)
         self.clip, self.learner = clip, learner.to(clip.device)
-        self.class_names = list(class_names)
         self.register_buffer("tokens", tokens.to(clip.device), persistent=False)
         self.register_buffer("positions", None if positions is None else positions.to(clip.device), persistent=False)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable
+
+from maple_lite.names import require_count
 
 
-def few_shot(labels: Sequence[int], shots: int, seed: int | random.Random) -> list[int]:
+def few_shot(labels: Iterable[int], shots: int, seed: int | random.Random) -> list[int]:
     """Indices of exactly `shots` items per class, classes in order of their first appearance.
 
     The draw is that of the authors' data code: one `random.Random(seed)`, `sample` per class. Pass a generator to go
@@ -15,12 +17,13 @@ def few_shot(labels: Sequence[int], shots: int, seed: int | random.Random) -> li
 
     >>> few_shot([0, 0, 1, 1], shots=1, seed=1)
     """
-    if shots < 1:
-        raise ValueError(f"shots must be at least 1, got {shots}.")
+    shots = require_count("shots", shots)
     generator = seed if isinstance(seed, random.Random) else random.Random(seed)
     members: dict[int, list[int]] = {}
     for index, label in enumerate(labels):
-        members.setdefault(int(label), []).append(index)
+        members.setdefault(require_count("label", label, 0), []).append(index)
+    if not members:
+        raise ValueError("labels is empty: pass the label of every image.")
     for label, indices in members.items():
         if len(indices) < shots:
             raise ValueError(f"class {label} has {len(indices)} images, {shots} shots were asked for: ask for fewer.")
@@ -33,8 +36,7 @@ def base_and_novel(n_classes: int) -> tuple[list[int], list[int]]:
     >>> base_and_novel(5)
     ([0, 1, 2], [3, 4])
     """
-    if n_classes < 2:
-        raise ValueError(f"base and novel classes need at least 2 classes, got {n_classes}.")
+    n_classes = require_count("n_classes", n_classes, 2)
     base = (n_classes + 1) // 2
     return list(range(base)), list(range(base, n_classes))
 

@@ -11,7 +11,7 @@ import torch
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """A block in which torch's global generators start from `seed`; afterwards they are as they were before.
+    """A block in which torch's global generators (CPU, CUDA) start from `seed`; afterwards they are as before.
 
     >>> with seeded(1):
     ...     learner = MaPLe(clip)     # the same prompts whatever ran before

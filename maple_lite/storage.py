@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,22 @@ FORMAT = "maple_lite learner 1"
 def save_learner(learner: PromptLearner, path: str | Path) -> None:
     """Writes a learner's parameters with its method, its configuration and the CLIP that they belong to.
 
+    Raises ValueError for what is no learner, or one of your own whose `config` is not its constructor's arguments.
+
     >>> save_learner(learner, "maple.safetensors")
     """
+    if not isinstance(learner, PromptLearner):
+        raise ValueError(f"save_learner writes a learner, got {type(learner).__name__}: pass model.learner.")
+    method = type(learner)
+    try:
+        inspect.signature(method).bind_partial(**learner.config)
+    except TypeError as error:
+        raise ValueError(
+            f"{method.__name__} could not be made again ({error}): set self.config to its constructor's arguments."
+        ) from error
     about = {
         "format": FORMAT,
-        "method": type(learner).__name__,
+        "method": method.__name__,
         "config": json.dumps(learner.config),
         "clip_shape": json.dumps(learner.clip_shape),
         "clip_weights": json.dumps(learner.clip_weights),
@@ -41,7 +53,7 @@ def load_learner(path: str | Path, clip: FrozenCLIP, kind: type[PromptLearner] |
 
     >>> learner = load_learner("maple.safetensors", clip)
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no learner at {path}: train one and write it with save_learner().")
     try:

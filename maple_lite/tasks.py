@@ -26,12 +26,26 @@ class Task(Protocol):
     name: str
 
     @property
-    def class_names(self) -> list[str]: ...
+    def class_names(self) -> list[str]:
+        """Names of the classes, in the order of the labels."""
+        ...
+
     @property
-    def template(self) -> str: ...
-    def train(self, shots: int, seed: int) -> Any: ...
-    def test(self) -> Any: ...
-    def subset(self, class_ids: Iterable[int]) -> Any: ...
+    def template(self) -> str:
+        """The zero-shot sentence, with one {} for the class name."""
+        ...
+
+    def train(self, shots: int, seed: int) -> Any:
+        """`shots` training images per class."""
+        ...
+
+    def test(self) -> Any:
+        """The test images."""
+        ...
+
+    def subset(self, class_ids: Iterable[int]) -> Any:
+        """The images of some classes, relabelled from 0."""
+        ...
 
 
 def base_to_novel(
@@ -48,9 +62,12 @@ def base_to_novel(
 
     >>> base_to_novel(load_clip(), [drawn("zodiac")], ["zeroshot", "maple"], seeds=[1])
     """
+    methods = [methods] if isinstance(methods, str) else list(methods)
     for method in methods:
         require_name("method", method, METHODS)
     cells = [(data, method, seed) for data in datasets for method in methods for seed in seeds]
+    if not cells:
+        raise ValueError("nothing to run: name at least one dataset, method and seed.")
     return pd.concat([base_to_novel_cell(clip, *cell, shots=shots) for cell in cells], ignore_index=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import open_clip
@@ -31,8 +31,11 @@ def tokenize(sentences: Sequence[str], context_length: int = 77) -> Tensor:
     """Tokens [C, L] of sentences (SOS, words, EOT, zeros), L being the longest sentence and not the full context.
 
     Under the causal mask nothing after EOT reaches the features, so that cutting there is exact and makes text
-    3 to 8 times cheaper. Raises ValueError that names the first sentence longer than `context_length`.
+    3 to 8 times cheaper. Raises ValueError for an empty list, and names the first sentence that is longer than
+    `context_length` or holds CLIP's own start or end mark.
     """
+    if isinstance(sentences, str) or not len(sentences):
+        raise ValueError(f"sentences must be a list of at least one string, got {sentences!r}.")
     words = tokenizer()
     rows = [torch.tensor([words.sot_token_id, *words.encode(text), words.eot_token_id]) for text in sentences]
     for text, row in zip(sentences, rows, strict=True):
@@ -41,19 +44,29 @@ def tokenize(sentences: Sequence[str], context_length: int = 77) -> Tensor:
                 f"{text!r} has {len(row)} tokens, the context length is {context_length}: shorten the class name "
                 "or use fewer prompt tokens."
             )
+        if (row[1:-1] >= words.sot_token_id).any():
+            raise ValueError(f"{text!r} holds CLIP's own start or end mark: leave it out.")
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def clean_names(class_names: Sequence[str]) -> list[str]:
-    """Class names with spaces for underscores; ValueError for an empty list, an empty name or a bare string."""
-    if isinstance(class_names, str):
-        raise ValueError(f"class_names is the string {class_names!r}: pass a list of names.")
-    names = [str(name).replace("_", " ").strip() for name in class_names]
+def name_list(class_names: Iterable[str]) -> list[str]:
+    """Class names as a list of str; ValueError for a bare string, an empty list, or what is no name with words."""
+    if isinstance(class_names, str) or not isinstance(class_names, Iterable):
+        raise ValueError(f"class_names is {class_names!r}: pass a list of names.")
+    names = list(class_names)
     if not names:
         raise ValueError("class_names is empty: pass at least one name.")
-    if "" in names:
-        raise ValueError(f"class name {names.index('')} is empty ({class_names[names.index('')]!r}): give it words.")
-    return names
+    for i, name in enumerate(names):
+        if not isinstance(name, str):
+            raise ValueError(f"class name {i} is {name!r}, not a string: name it in words.")
+        if not spoken(name):
+            raise ValueError(f"class name {i} is empty ({name!r}): give it words.")
+    return [str(name) for name in names]  # numpy's strings become plain ones
+
+
+def spoken(name: str) -> str:
+    """A class name as it stands in a sentence: spaces for underscores."""
+    return name.replace("_", " ").strip()
 
 
 def move_context(tokens: Tensor, name_lengths: Sequence[int], n_ctx: int, position: str) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
 from maple_lite.batches import autocast, batches, count, full_batches
-from maple_lite.checkpoints import read_checkpoint, require_same_settings
+from maple_lite.checkpoints import read_checkpoint, require_same_settings, require_writable
 from maple_lite.files import write_whole
+from maple_lite.names import require_count
 from maple_lite.progress import progress
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import derived_seed, seeded
@@ -65,36 +67,25 @@ def fit(
     """The History of training the learner of `model` on (image [3, H, W], label) pairs, by SGD on cross-entropy.
 
     The order of the images is a function of `seed` and the epoch. "bf16" and, on CUDA, "fp16" run the encoders under
-    autocast and keep the prompts in float32. With `checkpoint` the state is saved after every epoch; a run that was
-    killed goes on from it and ends with the same bits as one that was not. `cache_features` encodes every image once,
-    which is exact for learners without vision prompts on data without augmentation. `bar=False` hides the progress bar.
-    Raises ValueError for a learner without parameters, bad settings or labels, a loss that is not finite, and a
-    checkpoint that is damaged or of another run.
+    autocast and keep the prompts in float32. `checkpoint` is a file that is saved after every epoch: a run that was
+    killed goes on from it, on a CPU to the same bits as one that was not (on CUDA after
+    `torch.use_deterministic_algorithms(True)`; draws outside torch in your data are not seeded here).
+    `cache_features` encodes every image once, which is exact for learners without vision prompts on data without
+    augmentation. `bar=False` hides the progress bar.
+    Raises ValueError for a learner without parameters, bad settings, items or labels, a loss that is not finite, and
+    a checkpoint that is damaged or of another run.
 
     >>> fit(model, train_set, epochs=5, lr=0.0035, batch_size=4)
     """
-    _require_settings(model, epochs, lr, cache_features)
-    device, cast = model.clip.device, autocast(precision, model.clip.device)
-    optimizer = torch.optim.SGD(model.learner.parameters(), lr, momentum=momentum, weight_decay=weight_decay)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-    settings = dict(epochs=epochs, lr=lr, batch_size=batch_size, momentum=momentum, weight_decay=weight_decay)
-    run = _Run(model, optimizer, scaler, dict(settings, precision=precision, seed=seed, images=count(data)))
-    forward = model.classify if cache_features else model
+    settings = Settings(epochs, lr, batch_size, momentum, weight_decay, precision, seed, cache_features)
+    run = _Run(model, settings, count(data))
     if cache_features:
         data = image_features(model, data, precision=precision)
-    first, steps = run.resume(checkpoint), max(1, full_batches(data, batch_size))
+    first = run.resume(checkpoint)
+    steps = max(1, full_batches(data, batch_size))
     with progress(steps * epochs, type(model.learner).__name__, done=steps * first, show=bar) as shown:
         for epoch in range(first, epochs):
-            start, shuffle = time.perf_counter(), derived_seed(seed, epoch)
-            rate = optimizer.param_groups[0]["lr"] = learning_rate(epoch, epochs, lr)
-            losses = []
-            with seeded(derived_seed(seed, epoch, 1)):  # augmentation draws from the global generator
-                for images, labels in batches(data, batch_size, len(model.class_names), device, shuffle):
-                    with cast:
-                        loss = F.cross_entropy(forward(images), labels)
-                    losses.append(run.step(loss))
-                    shown.update()
-            run.record(epoch, rate, torch.stack(losses).tolist(), time.perf_counter() - start)
+            run.epoch(epoch, data, shown)
             run.save(checkpoint)
     return run.history
 
@@ -111,20 +102,67 @@ def image_features(model: PromptedCLIP, data: Dataset, batch_size: int = 100, pr
     return TensorDataset(features, labels)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Settings:
+    """The settings of `fit`, checked: ValueError names the first that cannot train."""
+
+    epochs: int
+    lr: float
+    batch_size: int
+    momentum: float
+    weight_decay: float
+    precision: str
+    seed: int
+    cache_features: bool
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            object.__setattr__(self, name, require_count(name, getattr(self, name), least))
+        for name, high in (("lr", math.inf), ("momentum", 1.0), ("weight_decay", math.inf)):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= float(value) < high or (name == "lr" and value == 0):
+                raise ValueError(f"{name} must lie {'above' if name == 'lr' else 'from'} 0 up to {high}, got {value}.")
+            object.__setattr__(self, name, float(value))  # a numpy number would make the checkpoint unreadable
+
+
 class _Run:
     """A training run as its checkpoint holds it: what it is, how far it came, and its state."""
 
-    model: PromptedCLIP
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    settings: dict[str, Any]
-    history: History = field(default_factory=History)
+    def __init__(self, model: PromptedCLIP, settings: Settings, images: int) -> None:
+        _require_trainable(model, settings.cache_features)
+        self.model, self.settings, self.history = model, settings, History()
+        self.forward = model.classify if settings.cache_features else model
+        self.device = model.clip.device
+        self.cast = autocast(settings.precision, self.device)
+        self.optimizer = torch.optim.SGD(
+            model.learner.parameters(),
+            settings.lr,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
+        self.identity = {"method": type(model.learner).__name__, **model.learner.config, **asdict(settings)}
+        self.identity |= {"number of images": images, "class names": model.class_names}
+        self.identity |= {"CLIP weights": model.clip.fingerprint}
 
-    def __post_init__(self) -> None:
-        learner, clip = self.model.learner, self.model.clip
-        self.settings = {"method": type(learner).__name__, **learner.config, **self.settings}
-        self.settings |= {"class names": self.model.class_names, "CLIP weights": clip.fingerprint}
+    def epoch(self, epoch: int, data: Dataset, shown: Any) -> None:
+        """Trains one epoch and records it; `shown` is a progress bar.
+
+        Raises ValueError for a loss that is not finite, before anything is saved.
+        """
+        start, seed, losses = time.perf_counter(), self.settings.seed, []
+        rate = learning_rate(epoch, self.settings.epochs, self.settings.lr)
+        self.optimizer.param_groups[0]["lr"] = rate
+        loader = batches(
+            data, self.settings.batch_size, len(self.model.class_names), self.device, derived_seed(seed, epoch)
+        )
+        with seeded(derived_seed(seed, epoch, 1)):  # augmentation draws from the global generator
+            for images, labels in loader:
+                with self.cast:
+                    loss = F.cross_entropy(self.forward(images), labels)
+                losses.append(self.step(loss))
+                shown.update()
+        self.record(epoch, rate, torch.stack(losses).tolist(), time.perf_counter() - start)
 
     def step(self, loss: Tensor) -> Tensor:
         """The loss, a scalar without gradient, after one step of SGD down it."""
@@ -135,11 +173,11 @@ class _Run:
         return loss.detach()
 
     def record(self, epoch: int, rate: float, losses: list[float], seconds: float) -> None:
-        """Adds an epoch to the history; ValueError if its loss is not finite, before anything is saved."""
+        """Adds an epoch to the history; ValueError if its loss is not finite."""
         if not all(map(math.isfinite, losses)):
             raise ValueError(
-                f"the loss was not finite in epoch {epoch}: lower lr (now {self.settings['lr']}) or use "
-                "precision='fp32'; an earlier checkpoint is kept as it was."
+                f"the loss was not finite in epoch {epoch}: look for NaN in the images, lower lr (now "
+                f"{self.settings.lr}) or use precision='fp32'; an earlier checkpoint is kept as it was."
             )
         self.history.epochs += [epoch] * len(losses)
         self.history.learning_rates += [rate] * len(losses)
@@ -151,17 +189,20 @@ class _Run:
         if path is None:
             return
         states = {name: getattr(self, name).state_dict() for name in ("optimizer", "scaler")}
-        learner = self.model.learner.state_dict()
-        content = dict(states, learner=learner, settings=self.settings, history=asdict(self.history))
+        content = dict(states, learner=self.model.learner.state_dict(), settings=self.identity)
+        content["history"] = asdict(self.history)
         write_whole(path, lambda file: torch.save(content, file))
 
     def resume(self, path: str | Path | None) -> int:
         """The epoch to go on with; ValueError for a file that is damaged or belongs to another run."""
-        if path is None or not Path(path).exists():
+        if path is None:
             return 0
-        path = Path(path)
-        content = read_checkpoint(path, CONTENT, self.model.clip.device)
-        require_same_settings(path, self.settings, content["settings"])
+        path = Path(path).expanduser()
+        require_writable(path)
+        if not path.exists():
+            return 0
+        content = read_checkpoint(path, CONTENT)
+        require_same_settings(path, self.identity, content["settings"])
         self.model.learner.load_state_dict(content["learner"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scaler.load_state_dict(content["scaler"])
@@ -169,12 +210,12 @@ class _Run:
         return self.history.epochs[-1] + 1
 
 
-def _require_settings(model: PromptedCLIP, epochs: int, lr: float, cache_features: bool) -> None:
-    """ValueError for a run that cannot train."""
+def _require_trainable(model: PromptedCLIP, cache_features: bool) -> None:
+    """ValueError for a model that `fit` cannot train."""
+    if not isinstance(model, PromptedCLIP):
+        raise ValueError(f"fit trains a PromptedCLIP, got {type(model).__name__}.")
     name = type(model.learner).__name__
     if not model.trainable_parameters:
         raise ValueError(f"{name} has no parameters to train: evaluate it with accuracy().")
-    if epochs < 1 or not lr > 0:
-        raise ValueError(f"epochs must be at least 1 and lr above 0, got {epochs} and {lr}.")
     if cache_features and model.learner.vision_prompts():
         raise ValueError(f"{name} prompts the image tower, so that image features change: use cache_features=False.")

@@ -15,7 +15,7 @@ import maple_lite
 from maple_lite import METHODS, CoCoOp, MaPLe, PromptedCLIP, __version__, cli
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_selfcheck_trains_maple_and_says_on_what(capsys):
@@ -25,10 +25,10 @@ def test_selfcheck_trains_maple_and_says_on_what(capsys):
     assert "This small CLIP is random" in out
 
 
-def test_selfcheck_fails_where_training_does_not_lower_the_loss(monkeypatch):
+def test_selfcheck_fails_where_training_does_not_lower_the_loss(monkeypatch, capsys):
     monkeypatch.setattr("maple_lite.selfcheck.fit", lambda *args, **kwargs: type("History", (), {"losses": [1.0, 1.0]}))
-    with pytest.raises(RuntimeError, match=r"did not lower the loss \(1.000 to 1.000\)"):
-        cli.main(["selfcheck"])
+    assert cli.main(["selfcheck"]) == 2
+    assert "did not lower the loss (1.000 to 1.000)" in capsys.readouterr().err
 
 
 def test_presets_are_a_row_per_method(capsys):
@@ -67,10 +67,10 @@ def test_the_example_of_the_readme_runs(clip, monkeypatch, capsys):
 
 
 def test_the_readmes_pip_lines_are_what_make_does():
-    makefile = (ROOT / "Makefile").read_text().replace("$(BIN)", ".venv/bin")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(BIN)", ".venv/bin")
+    makefile = makefile.replace("python -m pip install --quiet --disable-pip-version-check", "pip install")
     for line in README.split("```")[3].strip().splitlines()[1:]:
-        command = line.split("#")[0].strip().replace("bin/pip install", "bin/python -m pip install")
-        assert command.split(" -c ")[0] in makefile, line
+        assert line.split("#")[0].strip() in makefile, line
 
 
 def test_the_version_is_that_of_the_package_file():

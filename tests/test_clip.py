@@ -1,12 +1,14 @@
 """FrozenCLIP: open_clip's own features without prompts, and refusals in words."""
 
+import numpy as np
 import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
-from maple_lite import FrozenCLIP, MaPLe, PromptedCLIP, load_clip, tokenize
+from maple_lite import FrozenCLIP, MaPLe, PromptedCLIP, PromptLearner, load_clip, tokenize
 from maple_lite.clip import write_prompt
 from maple_lite.selfcheck import SMALL_TEXT, SMALL_VISION, small_open_clip
 
@@ -28,6 +30,19 @@ def test_tokens_are_open_clips_cut_after_the_longest_sentence():
     tokens, padded = tokenize(SENTENCES), open_clip.tokenize(SENTENCES)
     assert torch.equal(tokens, padded[:, : tokens.shape[1]])
     assert padded[:, tokens.shape[1] :].sum() == 0
+
+
+@pytest.mark.parametrize(
+    "sentences, message",
+    [
+        (["cat", "<end_of_text> dog"], "'<end_of_text> dog' holds CLIP's own start or end mark"),
+        ("a cat", "sentences must be a list of at least one string, got 'a cat'"),
+        ([], "sentences must be a list of at least one string"),
+    ],
+)
+def test_what_are_no_sentences_is_refused(sentences, message):
+    with pytest.raises(ValueError, match=message):
+        tokenize(sentences)
 
 
 def test_cutting_tokens_changes_nothing(clip):
@@ -94,10 +109,11 @@ def test_the_model_is_frozen(clip):
 
 
 def test_the_fingerprint_tells_weights_apart(clip):
-    other = small_open_clip()
-    assert FrozenCLIP(other).fingerprint == clip.fingerprint
-    nn.init.normal_(other.text_projection)
-    assert FrozenCLIP(other).fingerprint != clip.fingerprint
+    assert FrozenCLIP(small_open_clip()).fingerprint == clip.fingerprint
+    for change in ("text_projection", "visual.transformer.resblocks.0.mlp.c_fc.weight", "visual.conv1.weight"):
+        other = small_open_clip()
+        other.get_parameter(change).data[0, 0] += 1e-3
+        assert FrozenCLIP(other).fingerprint != clip.fingerprint, change
 
 
 @pytest.mark.parametrize("name, size", [("ViT-B-32", 224), ("ViT-B-16", 224), ("ViT-L-14", 224)])
@@ -105,7 +121,10 @@ def test_maple_runs_on_the_common_architectures(name, size):
     clip = load_clip(name, "random", device="cpu")
     learner = MaPLe(clip)
     assert len(learner.text) == 9  # the paper's depth: all of them have 12 text layers, L-14 has 24 vision layers
-    assert PromptedCLIP(clip, learner, ["cat", "dog"])(torch.randn(1, 3, size, size)).shape == (1, 2)
+    images = torch.randn(1, 3, size, size)
+    prompted, plain = (PromptedCLIP(clip, each, ["cat", "dog"])(images) for each in (learner, PromptLearner()))
+    assert prompted.shape == (1, 2)
+    assert not torch.allclose(prompted, plain)
 
 
 def shrunk(name: str) -> nn.Module:
@@ -152,7 +171,8 @@ UNSUPPORTED = {
     "attention pooling": (lambda: one_layer({"attentional_pool": True}), "pools by attention"),
     "logit bias": (lambda: one_layer({}, init_logit_bias=-10.0), "logit bias"),
     "half precision": (lambda: small_open_clip().half(), "not float32"),
-    "no CLIP": (lambda: nn.Linear(2, 2), "not an open_clip model"),
+    "no CLIP": (lambda: nn.Linear(2, 2), "prompts need an open_clip model, got Linear"),
+    "a name": (lambda: "ViT-B-16", "prompts need an open_clip model, got str"),
 }  # fmt: skip
 
 
@@ -171,21 +191,48 @@ def test_a_tower_with_an_unknown_part_is_refused():
 
 
 def test_wrong_images_are_refused(clip):
-    for images in (torch.randn(2, 3, 32, 16), torch.randn(3, 32, 32), torch.zeros(2, 3, 32, 32, dtype=torch.uint8)):
-        with pytest.raises(ValueError, match=r"images must be normalised floats of shape \[B, 3, 32, 32\], got"):
+    for images in (
+        torch.randn(2, 3, 32, 16),
+        torch.randn(3, 32, 32),
+        torch.zeros(2, 3, 32, 32, dtype=torch.uint8),
+        torch.randn(2, 3, 32, 32, dtype=torch.float64),
+        np.zeros((2, 3, 32, 32)),
+    ):
+        with pytest.raises(ValueError, match=r"images must be normalised torch.float32 of shape \[B, 3, 32, 32\], got"):
             clip.encode_image(images)
 
 
 def test_wrong_tokens_are_refused(clip):
-    for tokens in (torch.zeros(2, 78, dtype=torch.long), torch.zeros(0, 5, dtype=torch.long)):
-        with pytest.raises(ValueError, match=r"tokens must have shape \[C, L\] with L up to 77"):
+    for tokens in (torch.zeros(2, 78, dtype=torch.long), torch.zeros(0, 5, dtype=torch.long), torch.zeros(2, 5)):
+        with pytest.raises(ValueError, match=r"tokens must be torch.int64 of shape \[C, L\] with L up to 77, got"):
             clip.encode_text(tokens)
 
 
 def test_wrong_prompts_are_refused(clip, images):
-    with pytest.raises(ValueError, match=r"vision prompt 0 must have shape \[..., n, 64\], got \[2, 48\]"):
-        clip.encode_image(images, [torch.randn(2, 48)])
+    for shape in ([2, 48], [5, 2, 64]):
+        with pytest.raises(ValueError, match=r"vision prompt 0 must have shape \[n, 64\], got \["):
+            clip.encode_image(images, [torch.randn(shape)])
     with pytest.raises(ValueError, match="5 vision prompts do not fit a vision tower of 4 layers"):
         clip.encode_image(images, [torch.randn(2, 64)] * 5)
     with pytest.raises(ValueError, match="4 text prompts do not fit a text tower of 3 layers"):
         clip.encode_text(tokenize(["cat"]), [torch.randn(2, 48)] * 4)
+
+
+def test_text_prompts_that_do_not_fit_the_sentences_are_refused(clip):
+    tokens = tokenize(["a photo of a cat.", "a photo of a dog."])
+    wrong = [[[3, 2, 48]], [[5, 2, 2, 48]], [[5, 1, 2, 48], [4, 1, 2, 48]], [[2, 64]], [[48]], [[2, 2, 64]]]
+    for shapes in wrong:
+        with pytest.raises(
+            ValueError, match=r"text prompt \d must have shape \[n, 48\], \[2, n, 48\] or \[B, 1, n, 48\]"
+        ):
+            clip.encode_text(tokens, [torch.randn(shape) for shape in shapes])
+    with pytest.raises(ValueError, match="text prompt 0 has 7 tokens, the sentences have room for 6"):
+        clip.encode_text(tokens, [torch.randn(7, 48)])
+    with pytest.raises(ValueError, match="chunk must be at least 1, got 0"):
+        clip.encode_text(tokens, chunk=0)
+
+
+def test_pictures_become_tensors_as_the_model_wants_them(clip):
+    tensor = clip.transform()(Image.new("RGB", (50, 40), (255, 0, 0)))
+    assert tensor.shape == (3, 32, 32)
+    assert tensor[0, 0, 0].item() == pytest.approx((1 - clip.preprocess.mean[0]) / clip.preprocess.std[0], rel=1e-5)

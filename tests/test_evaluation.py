@@ -53,7 +53,15 @@ def test_per_class_accuracy_and_confusion_agree_with_accuracy(clip, data):
 def test_bf16_names_nearly_all_images_the_same(clip, data):
     model = make(clip)
     agree = predict(model, data)[1] == predict(model, data, precision="bf16")[1]
-    assert agree.double().mean() > 0.7
+    assert agree.double().mean() > 0.7  # random weights: the largest of three near-equal logits may change for a few
+
+
+def test_what_is_not_finite_or_no_model_is_refused(clip):
+    data = TensorDataset(torch.full((2, 3, 32, 32), torch.nan), torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match="the logits are not finite: look for NaN in the images"):
+        accuracy(make(clip), data)
+    with pytest.raises(ValueError, match="a PromptedCLIP predicts, got MaPLe"):
+        accuracy(make(clip).learner, data)
 
 
 def test_labels_out_of_range_and_empty_data_are_refused(clip):

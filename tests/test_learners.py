@@ -3,6 +3,7 @@
 import csv
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -237,9 +238,9 @@ BAD_LEARNERS = [
     (lambda clip: VPT(clip, depth=5), "depth must be 1 to 4, the layers of the vision tower, got 5"),
     (lambda clip: DeepLanguage(clip, depth=4), "depth must be 1 to 3, the layers of the text tower, got 4"),
     (lambda clip: IVLP(clip, depth=4), "depth must be 1 to 3, the layers of the text tower, got 4"),
-    (lambda clip: MaPLe(clip, depth=0), "depth must be 1 to 3"),
+    (lambda clip: MaPLe(clip, depth=0), "depth must be at least 1, got 0"),
     (lambda clip: MaPLe(clip, n_ctx=5), "init 'a photo of a' has 4 tokens, n_ctx must be 1 to 4, got 5"),
-    (lambda clip: CoOp(clip, init=""), "init '' has 0 tokens"),
+    (lambda clip: CoOp(clip, init=""), "init must be words such as 'a photo of a', or None, got ''"),
     (lambda clip: CoOp(clip, n_ctx=0), "n_ctx must be at least 1, got 0"),
     (lambda clip: CoOp(clip, n_ctx=-3), "n_ctx must be at least 1, got -3"),
     (lambda clip: CoOp(clip, n_classes=0), "n_classes must be at least 1, got 0"),
@@ -248,6 +249,19 @@ BAD_LEARNERS = [
     (lambda clip: PromptLearner("a photo."), "every template needs one {} for the class name"),
     (lambda clip: PromptLearner([]), "every template needs one {} for the class name"),
     (lambda clip: CoCoOp(clip).text_prompts(), "pass image_features"),
+    (lambda clip: PromptLearner(None), "every template needs one {}"),
+    (lambda clip: PromptLearner([1]), "every template needs one {}"),
+    (lambda clip: CoOp(clip, init=3), "init must be words such as 'a photo of a', or None, got 3"),
+    (lambda clip: CoOp(clip, init="a {} of"), "init must be words"),
+    (lambda clip: MaPLe(clip, n_ctx="2"), "n_ctx must be a whole number, got '2'"),
+    (lambda clip: MaPLe(clip, depth=2.0), "depth must be a whole number, got 2.0"),
+    (lambda clip: VPT(clip, n_ctx=None), "n_ctx must be a whole number, got None"),
+    (lambda clip: MaPLe(clip.model), "a learner needs a FrozenCLIP, got CLIP"),
+    (
+        lambda clip: PromptedCLIP(MaPLe(clip), clip, ["cat"]),
+        "takes a FrozenCLIP and a learner, got MaPLe and FrozenCLIP",
+    ),
+    (lambda clip: PromptedCLIP(clip, MaPLe, ["cat"]), "takes a FrozenCLIP and a learner, got FrozenCLIP and type"),
 ]
 
 
@@ -261,7 +275,10 @@ BAD_NAMES = [
     ([], "class_names is empty"),
     (["cat", " "], "class name 1 is empty"),
     (["_"], "class name 0 is empty"),
-    ("cat", "is the string 'cat'"),
+    ("cat", "class_names is 'cat': pass a list of names"),
+    (None, "class_names is None: pass a list of names"),
+    (["cat", float("nan")], "class name 1 is nan, not a string"),
+    ([1, 2], "class name 0 is 1, not a string"),
     (["cat", "very " * 80 + "large dog"], "has 89 tokens, the context length is 77"),
 ]
 
@@ -270,6 +287,12 @@ BAD_NAMES = [
 def test_bad_class_names_are_refused(clip, names, message):
     with pytest.raises(ValueError, match=message):
         PromptedCLIP(clip, MaPLe(clip), names)
+
+
+def test_class_names_may_come_from_any_iterable(clip):
+    model = PromptedCLIP(clip, MaPLe(clip), (name for name in np.array(["cat", "dog"])))
+    assert model.class_names == ["cat", "dog"]
+    assert {type(name) for name in model.class_names} == {str}
 
 
 def test_class_specific_contexts_refuse_another_list(clip):

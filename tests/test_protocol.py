@@ -22,6 +22,14 @@ def test_few_shot_draws_as_the_authors_do():
     assert few_shot(labels, 2, seed=2) != expected
 
 
+@pytest.mark.parametrize(
+    "labels, message", [([], "labels is empty"), (["cat"], "label must be a whole number, got 'cat'")]
+)
+def test_few_shot_refuses_what_are_no_labels(labels, message):
+    with pytest.raises(ValueError, match=message):
+        few_shot(labels, 1, seed=1)
+
+
 def test_few_shot_goes_on_with_a_generator():
     generator = random.Random(1)
     first = few_shot([0] * 9, 3, generator)
@@ -41,7 +49,7 @@ def test_base_is_the_first_half_rounded_up(classes, base):
 
 
 def test_a_single_class_has_no_halves():
-    with pytest.raises(ValueError, match="at least 2 classes, got 1"):
+    with pytest.raises(ValueError, match="n_classes must be at least 2, got 1"):
         base_and_novel(1)
 
 
@@ -74,7 +82,7 @@ COOP = dict(lr=0.002, batch_size=32)
         (("ivlp", "domain-generalisation"), dict(n_ctx=2, init=WORDS, depth=12), MAPLE),
         (("cocoop",), dict(n_ctx=4, init=WORDS), dict(epochs=10, lr=0.002, batch_size=1)),
         (("coop",), dict(n_ctx=4, init=WORDS), dict(COOP, epochs=200)),
-        (("coop", "base-to-novel", 16, "imagenet"), dict(n_ctx=4, init=WORDS), dict(COOP, epochs=50)),
+        (("coop", "base-to-novel", 16, "ImageNet"), dict(n_ctx=4, init=WORDS), dict(COOP, epochs=50)),
         (("coop", "cross-dataset", 16, "objects"), dict(n_ctx=4, init=WORDS), dict(COOP, epochs=50)),
         (("coop", "few-shot", 16), dict(n_ctx=16, init=None), dict(COOP, epochs=200)),
         (("coop", "few-shot", 2), dict(n_ctx=16, init=None), dict(COOP, epochs=100)),
@@ -104,6 +112,9 @@ def test_what_is_unpublished_is_labelled():
     assert is_published("maple", "cross-dataset")
     assert not is_published("vpt", "cross-dataset")
     assert not is_published("maple", "few-shot")
+    assert not is_published("maple", "base-to-novel", shots=4)
+    assert is_published("coop", "few-shot", shots=4)
+    assert not is_published("coop", "few-shot", shots=3)
 
 
 def test_templates_cover_the_eleven_datasets_of_the_paper():
@@ -114,6 +125,8 @@ def test_templates_cover_the_eleven_datasets_of_the_paper():
 
 
 BAD_NAMES = [
+    (lambda: preset("MAPLE"), "unknown method 'MAPLE': did you mean 'maple'"),
+    (lambda: template("EuroSAT"), "unknown dataset 'EuroSAT': did you mean 'eurosat'"),
     (lambda: preset("mapel"), "unknown method 'mapel': did you mean 'maple'"),
     (lambda: preset("maple", "base-to-new"), "unknown task 'base-to-new': did you mean 'base-to-novel'"),
     (lambda: preset("maple", shots=0), "shots must be at least 1, got 0"),

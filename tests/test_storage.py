@@ -57,6 +57,17 @@ def test_your_own_learner_comes_back_as_your_own(clip, tmp_path):
         load_learner(path, clip)
 
 
+def test_a_learner_that_could_not_be_made_again_is_refused(clip, tmp_path):
+    class Mine(MaPLe):
+        def __init__(self, clip, extra):
+            super().__init__(clip)
+
+    with pytest.raises(ValueError, match=r"Mine could not be made again .*: set self.config"):
+        save_learner(Mine(clip, 1), tmp_path / "mine.safetensors")
+    with pytest.raises(ValueError, match=r"save_learner writes a learner, got PromptedCLIP: pass model.learner"):
+        save_learner(PromptedCLIP(clip, MaPLe(clip), NAMES), tmp_path / "mine.safetensors")
+
+
 def test_a_file_of_another_method_is_refused(clip, tmp_path):
     path = tmp_path / "learner.safetensors"
     save_learner(make(clip, "cocoop"), path)
@@ -164,12 +175,20 @@ def test_random_weights_are_asked_for_by_name(clip, named, capfd):
         ("ViT-B-16-quickgelu", "openia", "unknown weights of ViT-B-16-quickgelu 'openia': did you mean 'openai'"),
         ("ViT-B-16", "openai", "need another activation: load 'ViT-B-16-quickgelu' with them"),
         ("ViT-L-14", None, "say which weights of ViT-L-14 to load: pretrained='openai' or "),
+        ("vit-b-16", "openai", "unknown model 'vit-b-16': did you mean 'ViT-B-16'"),
+        ("tiny", "openai", "tiny brings its own weights: leave pretrained='openai' out"),
+        ("models/mine", None, "looks like a path: load a folder that open_clip wrote as 'local-dir:models/mine'"),
         ("tinny", None, "unknown model 'tinny': did you mean 'tiny'"),
     ],
 )
 def test_unknown_and_mismatched_models_are_refused(name, tag, message):
     with pytest.raises(ValueError, match=message):
         load_clip(name, tag)
+
+
+def test_a_missing_weights_file_is_named():
+    with pytest.raises(FileNotFoundError, match=r"no weights of ViT-B-32 at nowhere/weights.pt: correct the path"):
+        load_clip("ViT-B-32", "nowhere/weights.pt")
 
 
 def test_no_network_is_one_sentence(monkeypatch):

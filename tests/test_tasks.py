@@ -69,6 +69,8 @@ def test_the_learner_trains_on_base_classes_alone(clip, zodiac, monkeypatch):
 def test_an_unknown_method_is_refused_before_anything_is_trained(clip, zodiac):
     with pytest.raises(ValueError, match="unknown method 'mapel': did you mean 'maple'"):
         base_to_novel(clip, [zodiac], ["coop", "mapel"])
+    with pytest.raises(ValueError, match="nothing to run: name at least one dataset, method and seed"):
+        base_to_novel(clip, [], "coop")
 
 
 def test_the_summary_is_mean_and_sample_deviation():

@@ -67,7 +67,7 @@ def error(ours, theirs, scale) -> float:
 
 
 def differences(clip: FrozenCLIP, case: dict) -> dict[str, float]:
-    """What differs from the authors' numbers, by how much, relative to the largest logit, a gradient's norm, the loss."""
+    """How far we are from the authors' numbers, relative to the largest logit, a gradient's norm, or the loss."""
     labels = torch.tensor(GOLDEN["labels"])
     images = draw(GOLDEN["images"], (len(labels), 3, 64, 64), 1.0)
     model = build(clip, case["method"], case["options"])

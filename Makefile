@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: course test setup benchmark clean
+.PHONY: course test notebooks solutions benchmark setup clean
 
 course: .venv/ready
 	$(BIN)/maple-lite selfcheck
@@ -13,6 +13,14 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env notebooks
+	MAPLE_LITE_STRICT=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env solutions
+
+notebooks: .venv/ready
+	$(BIN)/python lessons/build.py notebooks
+
+solutions: .venv/ready
+	$(BIN)/python lessons/build.py solutions
 
 benchmark: .venv/ready
 	$(BIN)/python benchmarks/speed.py

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from maple_lite import __version__
+from maple_lite import __version__, pretrain
 from maple_lite.files import data_folder
 from maple_lite.learners import METHODS
 from maple_lite.models import load_clip
@@ -35,6 +35,10 @@ def parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("selfcheck", help="train MaPLe for a few steps on a small random CLIP")
     check.set_defaults(run=run_selfcheck)
+
+    pretraining = commands.add_parser("pretrain", help="make a tiny CLIP: pretrain it on drawn pictures")
+    pretrain.add_arguments(pretraining)
+    pretraining.set_defaults(run=pretrain.run)
 
     settings = commands.add_parser("presets", help="show the authors' settings of every method")
     settings.add_argument("--task", default=TASKS[0], help=f"one of {', '.join(TASKS)}")

@@ -46,6 +46,11 @@ def test_info_names_versions_and_device(capsys):
     assert "device: " in out
 
 
+def test_pretrain_is_a_subcommand(capsys):
+    assert cli.main(["pretrain"]) == 2
+    assert capsys.readouterr().err.startswith("maple-lite: name either a folder to write, --out FOLDER")
+
+
 def test_bad_input_is_one_sentence_and_status_2(capsys):
     assert cli.main(["presets", "--task", "base-to-new"]) == 2
     err = capsys.readouterr().err

@@ -1,0 +1,91 @@
+"""What lessons use beside the library: figures that can also be read, and controls to play with."""
+
+from __future__ import annotations
+
+import base64
+import io
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.pyplot as plt
+from IPython.display import display
+from ipywidgets import Widget, interactive
+from matplotlib.figure import Figure
+
+DPI = 100
+LINE = 110  # characters of a sentence below a figure
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Displays a figure with its alt text, prints that text below it, and closes the figure.
+
+    `alt` says in a sentence what there is to see. It is kept in the output's metadata, where nbconvert's classic
+    template finds it. JupyterLab 4.6 does not look there: its screen readers have the printed sentence.
+    Raises ValueError without one.
+
+    >>> show(plot_loss(history.frame()).figure, "The loss falls from 2.1 to 0.3 in 120 steps.")
+    """
+    picture = _Picture(figure, alt)
+    display(picture)
+    print(picture)
+
+
+def explore(fn: Callable[..., tuple[Figure, str]], **controls: Any) -> None:
+    """Displays the (figure, alt) of `fn` at the initial values of its controls, and below it the controls.
+
+    A control is a list of choices (starting at the first), a (low, high) or (low, high, step) range (starting in the
+    middle), a bool, or an ipywidgets widget. Moving one redraws figure and sentence in their place. `fn` is a pure
+    function of their values and quick: it draws, and trains nothing.
+    Raises ValueError for a control that makes no widget.
+
+    >>> explore(draw_method, method=["CoOp", "MaPLe"], depth=(1, 6))
+    """
+    widgets = {name: _widget(name, control) for name, control in controls.items()}
+
+    def draw() -> _Picture:
+        return _Picture(*fn(**{name: widget.value for name, widget in widgets.items()}))
+
+    def redraw(change: Any) -> None:
+        drawn = draw()
+        picture.update(drawn)
+        sentence.update({"text/plain": str(drawn)}, raw=True)
+
+    first = draw()
+    picture = display(first, display_id=True)
+    sentence = display({"text/plain": str(first)}, raw=True, display_id=True)
+    for widget in widgets.values():
+        widget.observe(redraw, names="value")
+        display(widget)
+
+
+class _Picture:
+    """A figure as notebooks display it: a PNG with alt text. The figure is closed."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        if not isinstance(alt, str) or not alt.strip():
+            raise ValueError("a figure needs an alt text: a sentence that says what there is to see.")
+        self.alt = " ".join(alt.split())
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+        plt.close(figure)
+        self.png = base64.b64encode(file.getvalue()).decode()
+
+    def __str__(self) -> str:
+        return textwrap.fill(self.alt, LINE)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """Data and metadata of the picture, as IPython asks for them."""
+        return {"image/png": self.png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def _widget(name: str, control: Any) -> Any:
+    """The ipywidgets widget of a control; a slider reports when it is let go, not while it moves."""
+    widget = control if isinstance(control, Widget) else interactive.widget_from_abbrev(control)
+    if widget is None:
+        raise ValueError(f"control {name!r} must be a list of choices, a range, a bool or a widget, got {control!r}.")
+    if not widget.description:
+        widget.description = name.replace("_", " ")
+    if hasattr(widget, "continuous_update"):
+        widget.continuous_update = False
+    return widget

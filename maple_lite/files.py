@@ -26,9 +26,11 @@ def data_folder() -> Path:
 def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
     """Has `write` fill a temporary file beside `path` and puts it there at once, so that no reader sees half of it.
 
-    A failure (a full disk, a kill) leaves what was at `path` before.
+    A failure (a full disk, a kill) leaves what was at `path` before. Raises ValueError for a folder.
     """
     path = Path(path).expanduser()
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a file in it.")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

@@ -41,10 +41,11 @@ def require_fitting_towers(model: Any) -> None:
 
 
 def require_images(images: Tensor, image_size: tuple[int, int]) -> None:
-    """ValueError unless images are a float32 batch [B, 3, H, W] of the tower's size."""
+    """ValueError unless images are a float32 batch [B, 3, H, W] of the tower's size with at least one image."""
     expected = (3, *image_size)
     found = f"{images.dtype} of shape {list(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
-    if not isinstance(images, Tensor) or images.shape[1:] != expected or images.dtype != torch.float32:
+    fits = isinstance(images, Tensor) and images.shape[1:] == expected and images.dtype == torch.float32
+    if not fits or len(images) == 0:
         raise ValueError(
             f"images must be normalised torch.float32 of shape [B, {', '.join(map(str, expected))}], got {found}: "
             "clip.transform() makes them of pictures."

@@ -41,7 +41,12 @@ def load_clip(
     else:
         require_name("model", name, ["tiny", *open_clip.list_models()])
         model = _from_open_clip(name, pretrained)
-    return FrozenCLIP(model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")))
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        model = model.to(device)
+    except RuntimeError as error:
+        raise ValueError(f"the device {device!r} cannot be used here ({error}): try 'cpu'.") from error
+    return FrozenCLIP(model)
 
 
 def _from_folder(folder: Path) -> nn.Module:

@@ -54,6 +54,8 @@ def load_learner(path: str | Path, clip: FrozenCLIP, kind: type[PromptLearner] |
     >>> learner = load_learner("maple.safetensors", clip)
     """
     path = Path(path).expanduser()
+    if kind is not None and not (isinstance(kind, type) and issubclass(kind, PromptLearner)):
+        raise ValueError(f"kind must be a class of learners such as MaPLe, got {kind!r}.")
     if not path.is_file():
         raise FileNotFoundError(f"no learner at {path}: train one and write it with save_learner().")
     try:

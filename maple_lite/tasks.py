@@ -65,6 +65,9 @@ def base_to_novel(
     methods = [methods] if isinstance(methods, str) else list(methods)
     for method in methods:
         require_name("method", method, METHODS)
+    datasets = list(datasets)
+    if any(not hasattr(data, "class_names") for data in datasets):
+        raise ValueError(f"datasets must be datasets such as drawn('zodiac'), got {datasets}.")
     cells = [(data, method, seed) for data in datasets for method in methods for seed in seeds]
     if not cells:
         raise ValueError("nothing to run: name at least one dataset, method and seed.")

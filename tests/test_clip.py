@@ -194,6 +194,7 @@ def test_wrong_images_are_refused(clip):
     for images in (
         torch.randn(2, 3, 32, 16),
         torch.randn(3, 32, 32),
+        torch.randn(0, 3, 32, 32),
         torch.zeros(2, 3, 32, 32, dtype=torch.uint8),
         torch.randn(2, 3, 32, 32, dtype=torch.float64),
         np.zeros((2, 3, 32, 32)),

@@ -87,6 +87,13 @@ def test_a_file_of_another_clip_is_refused(clip, tmp_path):
         load_learner(path, FrozenCLIP(other))
 
 
+def test_what_is_no_class_and_no_file_is_refused(clip, tmp_path):
+    with pytest.raises(ValueError, match="kind must be a class of learners such as MaPLe, got 'maple'"):
+        load_learner(tmp_path / "learner.safetensors", clip, "maple")
+    with pytest.raises(ValueError, match="is a folder: name a file in it"):
+        save_learner(MaPLe(clip), tmp_path)
+
+
 def test_missing_and_damaged_learners_are_refused(clip, tmp_path):
     path = tmp_path / "learner.safetensors"
     with pytest.raises(FileNotFoundError, match=r"no learner at .*learner.safetensors"):
@@ -184,6 +191,11 @@ def test_random_weights_are_asked_for_by_name(clip, named, capfd):
 def test_unknown_and_mismatched_models_are_refused(name, tag, message):
     with pytest.raises(ValueError, match=message):
         load_clip(name, tag)
+
+
+def test_a_device_that_is_not_there_is_refused(named):
+    with pytest.raises(ValueError, match="the device 'vulkan' cannot be used here"):
+        load_clip("small-clip", "random", device="vulkan")
 
 
 def test_a_missing_weights_file_is_named():

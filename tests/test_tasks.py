@@ -71,6 +71,8 @@ def test_an_unknown_method_is_refused_before_anything_is_trained(clip, zodiac):
         base_to_novel(clip, [zodiac], ["coop", "mapel"])
     with pytest.raises(ValueError, match="nothing to run: name at least one dataset, method and seed"):
         base_to_novel(clip, [], "coop")
+    with pytest.raises(ValueError, match=r"datasets must be datasets such as drawn\('zodiac'\), got \['zodiac'\]"):
+        base_to_novel(clip, ["zodiac"], "coop")
 
 
 def test_the_summary_is_mean_and_sample_deviation():

@@ -5,8 +5,13 @@ export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: course test notebooks solutions benchmark setup clean
 
+# LAB=0 leaves JupyterLab out. Without a terminal it starts and prints its address, but opens no browser.
+LAB ?= 1
 course: .venv/ready
 	$(BIN)/maple-lite selfcheck
+ifneq ($(LAB),0)
+	$(BIN)/maple-lite lab
+endif
 
 test: .venv/ready
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import pandas as pd
 
 from maple_lite import __version__, pretrain
 from maple_lite.files import data_folder
+from maple_lite.lab import open_lab
 from maple_lite.learners import METHODS
 from maple_lite.models import load_clip
 from maple_lite.presets import SHOTS, TASKS, is_published, preset
@@ -33,8 +34,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"maple-lite {__version__}")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    check = commands.add_parser("selfcheck", help="train MaPLe for a few steps on a small random CLIP")
+    check = commands.add_parser("selfcheck", help="train MaPLe and CoOp on the tiny CLIP, in under a minute")
     check.set_defaults(run=run_selfcheck)
+
+    lab = commands.add_parser("lab", help="open JupyterLab on the course")
+    lab.add_argument("options", nargs="*", help="options of JupyterLab, after --, such as -- --port 9000")
+    lab.set_defaults(run=run_lab)
 
     pretraining = commands.add_parser("pretrain", help="make a tiny CLIP: pretrain it on drawn pictures")
     pretrain.add_arguments(pretraining)
@@ -55,6 +60,13 @@ def parser() -> argparse.ArgumentParser:
 def run_selfcheck(options: argparse.Namespace) -> None:
     """Prints the report of `selfcheck`."""
     print("\n".join(selfcheck()))
+
+
+def run_lab(options: argparse.Namespace) -> None:
+    """Runs JupyterLab until it is stopped."""
+    status = open_lab(data_folder().parent / "notebooks", options.options)
+    if status:
+        raise RuntimeError(f"JupyterLab ended with status {status}: its own message stands above.")
 
 
 def run_presets(options: argparse.Namespace) -> None:

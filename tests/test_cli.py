@@ -5,29 +5,32 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import speed
 import torch
 from torch import nn
 
-from maple_lite import METHODS, CoCoOp, MaPLe, PromptedCLIP, __version__, cli
+from maple_lite import METHODS, CoCoOp, MaPLe, PromptedCLIP, __version__, cli, load_clip
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_selfcheck_trains_maple_and_says_on_what(capsys):
+def test_selfcheck_shows_maple_and_coop_beside_zero_shot_clip(capsys):
     assert cli.main(["selfcheck"]) == 0
-    out = capsys.readouterr().out
-    assert "PromptedCLIP(MaPLe, 4 classes, " in out
-    assert "This small CLIP is random" in out
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split()[0]: [float(number) for number in line.split()[1:]] for line in lines[5:8]}
+    assert list(rows) == ["zero-shot", "CoOp", "MaPLe"]
+    assert rows["MaPLe"][0] > rows["zero-shot"][0]
+    assert load_clip().fingerprint in lines[1]
 
 
-def test_selfcheck_fails_where_training_does_not_lower_the_loss(monkeypatch, capsys):
-    monkeypatch.setattr("maple_lite.selfcheck.fit", lambda *args, **kwargs: type("History", (), {"losses": [1.0, 1.0]}))
+def test_selfcheck_fails_where_training_does_not_help(monkeypatch, capsys):
+    monkeypatch.setattr("maple_lite.tasks.fit", lambda *args, **kwargs: None)
     assert cli.main(["selfcheck"]) == 2
-    assert "did not lower the loss (1.000 to 1.000)" in capsys.readouterr().err
+    assert "training did not help: MaPLe names" in capsys.readouterr().err
 
 
 def test_presets_are_a_row_per_method(capsys):
@@ -120,3 +123,33 @@ def test_the_benchmarks_flops_are_the_formulas():
 def test_the_benchmarks_names_are_two_words_and_enough():
     assert len(set(speed.NAMES)) >= 1000
     assert all(len(name.split()) == 2 for name in speed.NAMES)
+
+
+def test_lab_runs_jupyterlab_on_the_first_lesson_without_a_browser_where_there_is_no_terminal(monkeypatch, capsys):
+    commands = []
+    monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command) or Ended(0))
+    assert cli.main(["lab", "--", "--port", "9000"]) == 0
+    (command,) = commands
+    assert command[1:6] == ["-m", "jupyterlab", str(ROOT / "notebooks" / "00_start_here.ipynb"), "--port", "9000"]
+    assert "--no-browser" in command
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert cli.main(["lab"]) == 0
+    assert "--no-browser" not in commands[1]
+
+
+def test_lab_says_what_is_missing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("subprocess.run", lambda command, check: Ended(3))
+    assert cli.main(["lab"]) == 2
+    assert "JupyterLab ended with status 3" in capsys.readouterr().err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cli.main(["lab"]) == 2
+    assert "JupyterLab is not installed" in capsys.readouterr().err
+    monkeypatch.setenv("MAPLE_LITE_DATA", str(tmp_path))
+    assert cli.main(["lab"]) == 2
+    assert "00_start_here.ipynb is missing: run this in a clone" in capsys.readouterr().err
+
+
+class Ended(NamedTuple):
+    """What `subprocess.run` returns."""
+
+    returncode: int

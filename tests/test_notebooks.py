@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import build
 import nbformat
 import pytest
 
-ROOT = Path(__file__).parent.parent
-spec = importlib.util.spec_from_file_location("lessons_build", ROOT / "lessons" / "build.py")
-build = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(build)
+from maple_lite.teach.session import exercises_of
 
+ROOT = Path(__file__).parent.parent
 LESSONS = build.lessons()
 NOTEBOOKS = [ROOT / kind / f"{lesson.stem}.ipynb" for kind in build.KINDS for lesson in LESSONS]
 by_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
@@ -225,8 +223,9 @@ def test_no_paths_and_addresses_of_the_machine_that_built_it(path):
             for kind in [kind for kind in output.get("data", {}) if kind.startswith("image/")]:
                 del output.data[kind]  # letters and digits at random
     text = nbformat.writes(notebook)
-    places = (str(ROOT), str(Path.home()), sys.prefix, "site-packages", "/tmp/", "127.0.0.1", " at 0x")
+    places = (str(ROOT), str(Path.home()), sys.prefix, "site-packages", "127.0.0.1", " at 0x")
     assert [place for place in places if place in text] == []
+    assert re.findall(r"(?<![\w.~])/(?:root|home|work|tmp|Users)\b.{0,20}", text) == []
 
 
 @by_lesson
@@ -253,6 +252,55 @@ def test_every_picture_has_an_alt_text(lesson):
                 if kind.startswith("image/"):
                     assert len(output.metadata.get(kind, {}).get("alt", "")) > 20, cell.id
         assert "![](" not in cell.source, cell.id
+
+
+# Exercises, predictions and numbers
+
+
+def code_of(lesson: Path, kind: str = "notebooks") -> list[nbformat.NotebookNode]:
+    return [cell for cell in read(ROOT / kind / f"{lesson.stem}.ipynb").cells if cell.cell_type == "code"]
+
+
+def calls(lesson: Path, method: str) -> list[tuple[int, str]]:
+    """The first argument of every `ex.method("...")` in the code of a lesson, with the number of its cell."""
+    pattern = re.compile(rf'\bex\.{method}\(\s*"([^"]+)"')
+    return [(place, name) for place, cell in enumerate(code_of(lesson)) for name in pattern.findall(cell.source)]
+
+
+@by_lesson
+def test_every_exercise_is_checked_once_and_every_check_is_of_an_exercise(lesson):
+    numbers = [exercise.number for exercise in exercises_of(lesson.stem)]
+    checks = [cell.source for cell in code_of(lesson) if "check" in cell.metadata.get("tags", [])]
+    assert [re.fullmatch(r'(\w+) = ex\.check\("([^"]+)", \1\)', source)[2] for source in checks] == numbers
+    assert [number for _, number in calls(lesson, "check")] == numbers  # and no other cell checks
+    assert len(numbers) <= 6
+    prose = "\n".join(cell.source for cell in read(ROOT / "notebooks" / f"{lesson.stem}.ipynb").cells)
+    assert {number for number in numbers if f'ex.hint("{number}")' not in prose} == set()
+    mentioned = re.findall(r'\bex\.(?:hint|solution|check)\("([^"]+)"', prose)
+    assert set(mentioned) <= set(numbers)
+
+
+@by_lesson
+def test_a_lesson_with_exercises_opens_its_own_session(lesson):
+    names = re.findall(r'\bsession\("([^"]+)"\)', "\n".join(cell.source for cell in code_of(lesson)))
+    assert names == [lesson.stem] * bool(exercises_of(lesson.stem))
+
+
+@by_lesson
+def test_a_prediction_comes_before_its_outcome(lesson):
+    predicted, known = calls(lesson, "predict"), calls(lesson, "outcome")
+    assert [name for _, name in predicted] == [name for _, name in known]
+    assert all(guess[0] < outcome[0] for guess, outcome in zip(predicted, known, strict=True))
+    assert all(name.startswith(f"{lesson.stem[:2]}.") for _, name in predicted)
+
+
+@by_lesson
+def test_a_solution_passed_every_check_and_its_numbers_have_bands(lesson):
+    for cell in code_of(lesson, "solutions"):
+        text = "".join(output.get("text", "") for output in cell.outputs)
+        if "check" in cell.metadata.get("tags", []):
+            assert text.startswith("[passed]"), text
+        assert "there is nothing to compare it with" not in text, f"{text}: make its band with lessons/bands.py"
 
 
 # Running notebooks under pytest: what conftest.py cures

@@ -1,4 +1,4 @@
-"""What lessons use beside the library: figures that can also be read, and controls to play with."""
+"""Figures that can also be read, and controls to play with."""
 
 from __future__ import annotations
 

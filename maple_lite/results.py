@@ -1,0 +1,37 @@
+"""Stored result tables, as lessons show them beside what they train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from maple_lite.files import data_folder
+from maple_lite.names import require_name
+
+
+def stored(name: str) -> pd.DataFrame:
+    """The table data/results/NAME.csv; FileNotFoundError that names the tables there are."""
+    folder = data_folder() / "results"
+    file = folder / f"{name}.csv"
+    if not file.is_file():
+        there = ", ".join(sorted(path.stem for path in folder.glob("*.csv"))) or "none"
+        raise FileNotFoundError(f"no stored results {name!r} in {folder}: the tables there are: {there}.")
+    return pd.read_csv(file)
+
+
+def ladder(methods: Sequence[str], dataset: str = "zodiac", name: str = "first_look") -> pd.DataFrame:
+    """A row (method, base, novel, hm) in percent per method, in their order: stored means over seeds on a dataset.
+
+    `hm` is the mean of the seeds' harmonic means. Raises ValueError for a method or dataset that is not in the table.
+
+    >>> plot_base_to_novel(ladder(["zeroshot", "coop"]))
+    """
+    table = stored(name)
+    require_name("dataset", dataset, list(dict.fromkeys(table.dataset)))
+    rows = table[table.dataset == dataset]
+    for method in methods:
+        require_name("method", method, list(dict.fromkeys(rows.method)))
+    means = rows.groupby(["method", "split"]).accuracy.mean().unstack("split")
+    ordered = means.loc[list(methods), ["base", "novel", "hm"]]
+    return ordered.rename_axis(columns=None).reset_index()

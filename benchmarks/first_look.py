@@ -1,7 +1,8 @@
 """The first tables: `python benchmarks/first_look.py` writes zero_shot.csv and first_look.csv.
 
-The second is seven learners on three drawn datasets: base-to-novel with the paper's presets and seeds 1 to 3 on the built-in tiny CLIP, one cell (dataset, method, seed) per
-process and one thread each, so that the seconds are those of a single core.
+The second is seven learners on three drawn datasets: base-to-novel with the paper's presets and seeds 1 to 3 on the
+built-in tiny CLIP, one cell (dataset, method, seed) per process and one thread each, so that the seconds are those of a
+single core.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def cell(dataset: str, method: str, seed: int) -> pd.DataFrame:
 def write(rows: pd.DataFrame, path: Path) -> None:
     """Writes a table, whole or not at all."""
     text = rows.round({"accuracy": 3, "seconds": 1}).to_csv(index=False, lineterminator="\n")
-    write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+    write_whole(path, lambda file: file.write_bytes(text.encode()))
 
 
 def main(folder: Path) -> None:

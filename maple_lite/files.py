@@ -23,7 +23,7 @@ def data_folder() -> Path:
     return checkout / "data" if (checkout / "pyproject.toml").is_file() else package / "data"
 
 
-def write_whole(path: str | Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     """Has `write` fill a temporary file beside `path` and puts it there at once, so that no reader sees half of it.
 
     A failure (a full disk, a kill) leaves what was at `path` before. Raises ValueError for a folder.

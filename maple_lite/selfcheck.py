@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import open_clip
 import torch
-from torch import nn
 
 from maple_lite import __version__
 from maple_lite.models import load_clip
 from maple_lite.plots import TITLES
 from maple_lite.protocol import base_and_novel
-from maple_lite.seeds import seeded
 from maple_lite.tasks import base_to_novel
 from maple_lite.zero_shot import pictures
 
 SHOWN = ("zeroshot", "coop", "maple")
 GAIN = 4.0  # points that training must bring on base classes; without any, MaPLe is within 2 of zero-shot CLIP
-
-SMALL_VISION: dict[str, Any] = dict(layers=4, width=64, head_width=16, patch_size=16, image_size=32)
-SMALL_TEXT: dict[str, Any] = dict(layers=3, width=48, heads=3)
-
-
-def small_open_clip(kind: type[nn.Module] = open_clip.CLIP, **text: Any) -> nn.Module:
-    """A random open_clip model for checks: 4 vision and 3 text layers, widths 64 and 48, joint width 32, 32 px.
-
-    `kind` is `open_clip.CLIP` or `open_clip.CustomTextCLIP`; `text` changes settings of the text tower.
-    """
-    with seeded(0):
-        return kind(32, SMALL_VISION, {**SMALL_TEXT, **text}, quick_gelu=True)
 
 
 def selfcheck(dataset: str = "zodiac", seed: int = 1) -> list[str]:

@@ -23,7 +23,10 @@ from maple_lite.training import fit
 class Task(Protocol):
     """What a dataset must offer to be a task: its names, its zero-shot template, samples and splits."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        ...
 
     @property
     def class_names(self) -> list[str]:

@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SECONDS = 180  # that a notebook may take to reach its controls
+SECONDS = 300  # that a notebook may take to reach its controls
 NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb") if "explore(" in path.read_text())
 
 

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from maple_lite import METHODS, CoOp, FrozenCLIP, MaPLe, PromptedCLIP, load_clip, load_learner, save_learner, seeded
 from maple_lite.files import data_folder, write_whole
-from maple_lite.selfcheck import SMALL_TEXT, SMALL_VISION, small_open_clip
+from maple_lite.small import SMALL_TEXT, SMALL_VISION, small_open_clip
 
 NAMES = ["cat", "dog"]
 

@@ -17,7 +17,7 @@ from maple_lite.clip import FrozenCLIP, write_prompt
 from maple_lite.learners import CoOp
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded
-from maple_lite.selfcheck import small_open_clip
+from maple_lite.small import small_open_clip
 from maple_lite.teach.exercise import Exercise, Facet, Mistake
 from maple_lite.teach.facets import by_hand, equals, gradient, invariant, number, returns, unchanged
 from maple_lite.teach.values import agree, describe, literal

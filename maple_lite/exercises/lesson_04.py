@@ -14,7 +14,7 @@ from maple_lite.clip import FrozenCLIP, encode_sentences
 from maple_lite.learners import CoCoOp
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded
-from maple_lite.selfcheck import small_open_clip
+from maple_lite.small import small_open_clip
 from maple_lite.teach.causes import cause_of_type
 from maple_lite.teach.exercise import Exercise, Facet, Mistake
 from maple_lite.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged

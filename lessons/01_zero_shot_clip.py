@@ -17,9 +17,10 @@
 # - explain how CLIP was trained, by one matrix and its diagonal;
 # - write a classifier for any list of names, and say where it fails and why.
 #
-# Run the cells from top to bottom (Shift + Enter). An **exercise** is a function that you write;
-# the cell after it checks it. A **prediction** is a guess before you run a cell: wrong ones teach
-# most. If you skip an exercise, the notebook goes on with our solution.
+# Run the cells from top to bottom (Shift + Enter). An **exercise** is a function or a number that
+# you write; the cell after it checks it. Stuck? Run `ex.hint("01.1")` in a cell of its own, up to
+# three times: each hint says more. A **prediction** is a guess before you run a cell: wrong ones
+# teach most. If you skip an exercise, the notebook goes on with our solution.
 #
 # ## Set-up
 
@@ -57,6 +58,9 @@ print(f"mode {mode}, seed {ex.seed}, device {clip.device}, D = {clip.embed_dim} 
 # tower** cuts a sentence into tokens (words, or pieces of words). Both are transformers, and each
 # ends with one list of D numbers: *image features* and *text features*. The two never look at each
 # other. They meet at the very end, where their features are compared.
+#
+# Comments give shapes: B pictures (a batch), C sentences or classes, L tokens, D features, H x W
+# pixels.
 
 # %%
 ax = plt.figure(figsize=(9, 4.6)).gca()
@@ -69,6 +73,11 @@ show(
 )
 
 # %% [markdown]
+# Read it from bottom to top: every row is a layer, every box a token. Three tokens are no part of
+# the input. SOS and EOT mark the start and the end of the sentence; what EOT has become in the last
+# layer makes the text features. CLS does the same for the picture: it belongs to no patch, and
+# makes the image features.
+#
 # Remember this figure: from lesson 03 on, prompts move into it. Today it stays as it is.
 #
 # Let us put something in. Here are eight pictures from four of our datasets, drawn *clean*, as this
@@ -92,8 +101,8 @@ for kind, features in (("image", image_features), ("text", text_features)):
     print(f"first {kind:5} features:", [round(x, 2) for x in features[0, :8].tolist()], "...")
 
 # %% [markdown]
-# The tokens begin with a start mark and end with an end mark (EOT), and the text features are read
-# at the end mark. Shorter sentences are filled up with zeros.
+# Each number in the list of tokens stands for a word or a piece of one. The first is SOS, the last
+# but the zeros is EOT. The zeros fill shorter sentences up to the length of the longest.
 #
 # ## Similarity is an angle
 #
@@ -143,8 +152,9 @@ ex.predict("01.a", guess, choices=("larger", "smaller", "same"))
 # %% [markdown]
 # ### Exercise 01.1: compare pictures and sentences
 #
-# Write the function that compares *every* picture with *every* sentence. Its inputs may have any
-# length.
+# Write the function that compares *every* picture with *every* sentence. It returns a tensor with
+# a row for each picture and a column for each sentence. Do not count on unit vectors: the features
+# that come in may be arrows of any length.
 #
 # For two vectors a and b the cosine of their angle is **a · b / (|a| |b|)**: their dot product,
 # over the product of their lengths. A length is the root of the sum of the squares of the D
@@ -169,9 +179,10 @@ cosine_similarity = ex.check("01.1", cosine_similarity)
 
 # %% [markdown]
 # From here on the notebook compares with *your* function. First the answer to the prediction, with
-# a look at lengths: `encode_image` of this course hands out unit vectors already; the bare tower
-# does not. Then all similarities at once, with pictures in rows and sentences in columns. Where do
-# you expect the large numbers? And which two rows may be hard to tell apart?
+# a look at lengths: `encode_image` of this course hands out vectors of length 1 already (*unit
+# vectors*); the bare tower does not. Then all similarities at once, with pictures in rows and
+# sentences in columns. Where do you expect the large numbers? And which two rows may be hard to
+# tell apart?
 
 # %%
 similarity = cosine_similarity(image_features, text_features)  # [B, C]
@@ -214,7 +225,7 @@ show(
 # column: which picture fits this sentence best? That is *search*. One matrix does both.
 #
 # Look at the two queens. Their sentences share most words, and their pictures most lines, so the
-# numbers beside the diagonal are larger there: almost a tie.
+# numbers beside the diagonal are larger there. If a picture gets a wrong sentence, it is here.
 #
 # ## One space
 #
@@ -265,26 +276,28 @@ show(
 
 # %% [markdown]
 # **Here our CLIP is nicer than the real one.** In OpenAI's CLIP pictures and sentences sit in two
-# separate regions of the space: as a rule, a picture is nearer to any other picture than to its own
-# sentence. That is the *modality gap* (Liang et al. 2022, arXiv 2203.02053). It hardly hurts
-# classification, where only sentences compete with each other. Ours has next to none, probably
-# because its training also pulled pictures and captions to the same places in another way, by
-# reading symbol and colours off both with the same layer.
+# separate regions of the space. That is the *modality gap* (Liang et al. 2022, arXiv 2203.02053).
+# It need not hurt classification, where only sentences compete with each other. In ours the gap is
+# small: compare the first two numbers above the figure. The reason is probably a second task in its
+# training, beside the one that you will see below: one layer had to read symbol and colours off
+# pictures and captions alike.
 #
 # ## From similarities to probabilities
 #
 # Similarities lie between -1 and 1. A softmax of such numbers is almost flat: even 1 against 0
-# gives only 73%. So CLIP multiplies all similarities with one factor before the softmax:
+# gives only 73%. So CLIP multiplies all similarities with one factor. The products are called
+# *logits*, and they go into the softmax:
 #
 # > logits = exp(logit_scale) · similarity, and probabilities = softmax(logits)
 #
 # The factor was learned with everything else. What is stored, as `clip.logit_scale`, is its
-# **logarithm**. So the factor can never become negative, and a step of training makes it larger
-# by a percentage, whether it is 10 or 100. (Its inverse is called *temperature*.)
+# **logarithm**. So the factor can never become negative, and a step of training changes it by a
+# percentage, whether it is 10 or 100. (Its inverse is called *temperature*.)
 #
 # ### Exercise 01.2: probabilities
 #
-# Make probabilities of similarities. `logit_scale` is what CLIP stores.
+# Make probabilities of similarities, for each picture over the classes. `logit_scale` is what CLIP
+# stores.
 #
 # Stuck? `ex.hint("01.2")`
 
@@ -303,8 +316,19 @@ def probabilities(similarity, logit_scale):
 probabilities = ex.check("01.2", probabilities)
 
 # %% [markdown]
-# Let us use it where CLIP is less sure: on zodiac in its own dotted style, which this CLIP has
-# never seen. We take a picture that is hard for it, where two names are close, and four factors.
+# Let us use it where CLIP has a hard time: on zodiac in its own dotted style, which this CLIP has
+# never seen. First we try four factors on one doubtful picture: its two best names are only about
+# 0.04 apart in similarity. (The bar with the tick is the right name.) Then we take all pictures.
+#
+# **Prediction 01.b.** Say it before you look at either. We double the factor for all 600 zodiac
+# pictures. What happens to the *accuracy*: is it `"higher"`, `"lower"` or the `"same"`?
+
+# %% tags=["exercise"]
+# STUB: guess = None  # "higher", "lower" or "same"
+# SOLUTION
+guess = "same"
+# END SOLUTION
+ex.predict("01.b", guess, choices=("higher", "lower", "same"))
 
 # %%
 zodiac = pictures(clip, "zodiac")
@@ -327,18 +351,12 @@ for value, ax in zip([1, factor / 4, factor, 4 * factor], axes[1:], strict=True)
     title = f"factor {value:.3g}" + (", CLIP's own" if value == factor else "")
     plot_probabilities(guesses, truth=names[labels[number]], ax=ax).set_title(title)
     tops.append(f"{100 * max(guesses.values()):.0f}% with factor {value:.3g}")
-show(figure, f"One picture; the likeliest name gets {', '.join(tops)}. It stays the same name.")
+show(figure, f"One picture; the likeliest name gets {', '.join(tops)}.")
 
 # %% [markdown]
-# **Prediction 01.b.** We double the factor for all 600 zodiac pictures. What happens to the
-# *accuracy*: is it `"higher"`, `"lower"` or the `"same"`?
-
-# %% tags=["exercise"]
-# STUB: guess = None  # "higher", "lower" or "same"
-# SOLUTION
-guess = "same"
-# END SOLUTION
-ex.predict("01.b", guess, choices=("higher", "lower", "same"))
+# Now all 600, clean and dotted. *How sure* CLIP is means the probability of the name that it says,
+# on average. The *loss* is the cross-entropy: minus the logarithm of the probability of the right
+# name, again on average.
 
 # %%
 clean = pictures(clip, "zodiac", "clean").batch(range(len(zodiac)))[0].to(clip.device)
@@ -367,7 +385,7 @@ for ax, (style, part) in zip(axes[:2], scaled.groupby("style"), strict=True):
     line = {"color": "#333333", "linestyle": "--" if style == "clean" else "-"}
     axes[2].plot(part.times, part.loss, label=style, **line)
 axes[0].legend(frameon=False, loc="lower right")
-axes[2].set(title="cross-entropy (nats)", ylim=(0, 4))
+axes[2].set(title="loss, both styles", ylabel="cross-entropy", ylim=(0, 4))
 axes[2].legend(frameon=False, loc="upper center")
 for ax in axes:
     ax.set_xscale("log", base=2)
@@ -388,15 +406,16 @@ show(
 # logit is the largest. But the loss is what CLIP was trained by, and what you will train prompts
 # by. So the factor decides how hard a wrong answer pulls.
 #
-# And one thing more: on clean drawings CLIP is as sure as it is right. On dotted ones it is surer
-# than it is right. The factor was learned on other pictures, and does not know that these are hard.
-# Fitting one number anew, by which all logits are divided, on a few pictures with labels is called
-# *temperature scaling* (Guo et al. 2017, arXiv 1706.04599).
+# And one thing more: with its own factor, CLIP is as sure as it is right on clean drawings. On
+# dotted ones it is surer than it is right. The factor was learned on other pictures, and does not
+# know that these are hard. Fitting one number anew, by which all logits are divided, on a few
+# pictures with labels is called *temperature scaling* (Guo et al. 2017, arXiv 1706.04599).
 #
 # ### Exercise 01.3: how large must the factor be?
 #
 # There are two names. One is ahead in similarity by 0.05. **Which factor gives it a probability of
-# 90%?** Work it out on paper, or let Python calculate (`math.log` is there), to within 0.3.
+# 90%?** Work it out on paper, or let Python calculate (`math.log` is there). An error up to 0.3 is
+# fine.
 #
 # Stuck? `ex.hint("01.3")`
 
@@ -411,7 +430,7 @@ needed = ex.check("01.3", needed)
 
 # %% [markdown]
 # Compare it with CLIP's own factor, above the bars. OpenAI's CLIP began its training with a factor
-# of 1 / 0.07 = 14.3, and was not allowed to go beyond 100 (arXiv 2103.00020, section 2). Keep the
+# of 1 / 0.07 = 14.3, and was not allowed to go beyond 100 (arXiv 2103.00020, section 2.5). Keep the
 # logarithm in mind: forgetting the `exp` is a common mistake with CLIP, and nothing crashes when
 # you make it.
 #
@@ -419,7 +438,11 @@ needed = ex.check("01.3", needed)
 #
 # Take a batch of pictures with their captions. Compare all pictures with all captions. Each picture
 # must find its own caption, and each caption its own picture: the large numbers belong on the
-# **diagonal**. That is the whole training signal. Nobody wrote down a list of classes.
+# **diagonal**. For OpenAI's CLIP that was the whole training signal. Nobody wrote down a list of
+# classes.
+#
+# The loss treats each row as a classification whose right answer is the diagonal, then each column,
+# and takes the mean of both.
 #
 # These are eight captioned drawings of the kind that our tiny CLIP was trained on.
 
@@ -441,7 +464,7 @@ def contrastive_loss(image_features, text_features):
 
 
 loss, logits = contrastive_loss(photo_features[:8], caption_features[:8])
-print(f"loss {loss:.6f}; a CLIP that guesses would have ln 8 = {math.log(8):.2f}")
+print(f"loss {loss:.0e}; a CLIP that finds all eight equally likely: ln 8 = {math.log(8):.2f}")
 paired = cosine_similarity(photo_features[:8], caption_features[:8])  # [8, 8]
 figure = plot_similarities(paired, photos[:8], batch.captions[:8], (7.4, 6.6))
 off = (paired.sum() - paired.diag().sum()) / 56
@@ -476,10 +499,10 @@ for i in wrong[:3]:
 
 # %% [markdown]
 # The more captions there are, the harder it is to find the right one: there are more close
-# competitors. That is why CLIP was trained with huge batches. Look at what is preferred, too. Often
-# the other caption is just as true! This loss knows one right caption per picture, and counts all
-# others as wrong: *false negatives*. (The training of our tiny CLIP leaves out captions that it
-# knows to be true of both.)
+# competitors, and so there is more to learn from. That speaks for huge batches. Look at what is
+# preferred, too. Often the other caption is just as true! This loss knows one right caption per
+# picture, and counts all others as wrong: *false negatives*. (The training of our tiny CLIP does
+# not count another picture's caption as wrong if it is true of this one, too.)
 #
 # ## A classifier for any list of names
 #
@@ -518,7 +541,8 @@ classify = ex.check("01.4", classify)
 # classes, and no output layer with a fixed number of them.
 #
 # So you can ask anything that the text tower has words for. Here are six hearts, and three
-# questions about them. Only the lists and the templates differ; the classifier is yours.
+# questions about them: what, in which colour, on which background? Only the lists and the templates
+# differ; the classifier is yours. Is it right?
 
 # %%
 drawings = pictures(clip, "objects", "clean").subset(["heart"]).batch(range(12, 18))[0]
@@ -572,8 +596,8 @@ change = means["{}"] - means["a photo of a {}."]
 ex.outcome("01.d", "same" if abs(change) < 0.5 else "higher" if change > 0 else "lower")
 
 figure, ax = plt.subplots(figsize=(8.5, 3.2), layout="constrained")
-style = {"hue": "dataset", "style": "dataset", "s": 90, "palette": "colorblind", "ax": ax}
-sns.scatterplot(asked_with, x="accuracy", y="template", **style)
+style = {"markers": ["o", "X", "s"], "linestyle": "none", "dodge": 0.4, "palette": "colorblind"}
+sns.pointplot(asked_with, x="accuracy", y="template", hue="dataset", errorbar=None, ax=ax, **style)
 ax.set(xlabel="accuracy (%), clean pictures", ylabel="", xlim=(0, 103))
 ax.legend(frameon=False, loc="lower left")
 ax.spines[["top", "right"]].set_visible(False)
@@ -581,18 +605,20 @@ listed = "; ".join(f"“{template}” {means[template]:.0f}" for template in tem
 show(figure, f"Mean accuracy in percent over three datasets for six templates: {listed}.")
 
 # %% [markdown]
-# Sentences like those of the training work equally well, even one that names wrong colours: they
-# push all classes aside by the same amount. The bare name and unfamiliar words cost accuracy.
+# Sentences like those of the training work equally well, even one that names wrong colours: it
+# names the same ones for all classes, and so helps none of them. The bare name and unfamiliar words
+# cost accuracy.
 #
 # For the real CLIP, "a photo of a {label}." is worth 1.3 points on ImageNet over the bare name, and
 # choosing and mixing templates with care almost 5 (arXiv 2103.00020, section 3.1.4). Finding good
 # sentences by hand became a craft, *prompt engineering*. This course is about the idea that
-# replaced it: **learn the prompt**.
+# came after it: **learn the prompt**.
 #
 # ## Pictures that it has not seen
 #
-# So far the pictures were clean. Now your classifier takes the eleven datasets, each clean and in
-# its own style, with five pictures per class.
+# Most pictures so far were clean. Now your classifier takes the eleven datasets, each clean and in
+# its own style. To save time it gets five pictures per class, so zodiac's number differs a little
+# from the one above.
 
 # %%
 rows = []
@@ -620,14 +646,16 @@ hardest = f"{shift.own.min():.0f}% on {shift.own.idxmin()}"
 show(figure, f"Zero-shot accuracy on eleven datasets: {told} styles. The hardest: {hardest}.")
 
 # %% [markdown]
-# A person reads the dotted and the striped drawings, too. This CLIP trips, because nothing like
-# that was in its training. The real CLIP has seen much more, but it trips over satellite pictures
-# or textures for the same reason. This gap is what the methods of this course work on.
+# A person reads the dotted and the striped drawings, too. This CLIP trips: nothing like that was in
+# its training. The real CLIP has seen much more, but it is weak on some kinds of pictures, too,
+# such as satellite pictures (arXiv 2103.00020, section 3.1.5). This gap is what the methods of this
+# course work on.
 #
 # ## Words that it has never read
 #
-# The text side has an edge, too. The tiny CLIP was trained with the words in
-# `data/tiny-clip/words.txt`. The embeddings of all others are zero. What does it make of them?
+# The text side has its limits, too. The tiny CLIP was trained with the words in
+# `data/tiny-clip/words.txt`. A tower begins with a list of numbers for each token, its *embedding*,
+# and here the embeddings of all other words are zero. What does it make of them?
 
 # %%
 known = (data_folder() / "tiny-clip" / "words.txt").read_text().split()
@@ -645,19 +673,20 @@ for wishes in (["zebra", "giraffe", "snowman"], ["zebra", "giraffe"], ["giraffe"
 # A zebra and a giraffe are the same to it: two blanks. Between two blanks it takes what comes
 # first. And it has no way to say "none of these": *some* name is always the most similar.
 #
-# The real CLIP has seen hundreds of millions of captions, and few English words are blanks to it.
-# But rare names (types of aircraft, a company's products) are nearly so. "Any list of names" means:
-# any names that its training gave a meaning.
+# The real CLIP has seen 400 million captions, and few English words are blanks to it. But a name
+# that captions rarely hold, such as a type of aircraft, may mean little to it. "Any list of names"
+# means: any names that its training gave a meaning.
 #
 # ## Class by class
 #
-# An average hides much. Which signs of the zodiac does the classifier lose?
+# An average hides much. Which signs of the dotted zodiac does the classifier lose?
 #
 # ### Exercise 01.5: accuracy of each class
 #
-# `predicted` and `labels` hold one label from 0 to C - 1 per picture. Answer in percent, as
-# everywhere in this course. A class without any picture has no accuracy: leave it NaN (torch gives
-# that by itself for 0 / 0).
+# `predicted` and `labels` are tensors with one label from 0 to C - 1 per picture. Return a tensor
+# with one number per class: of the pictures that *are* of this class, how many percent are named
+# rightly? A class without any picture has no accuracy: leave it NaN (torch gives that by itself for
+# 0 / 0).
 #
 # Stuck? `ex.hint("01.5")`
 
@@ -686,7 +715,7 @@ figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 ax.barh([names[c] for c in order], [of_class[c] for c in order], color=LANGUAGE, height=0.7)
 for row, c in enumerate(order):
     missed = predicted[(labels == c) & (predicted != c)].bincount(minlength=len(names))  # [C]
-    note = f"; {missed.max()} taken for {names[missed.argmax()]}" if missed.any() else ""
+    note = f"; {missed.max()} of 50 taken for {names[missed.argmax()]}" if missed.any() else ""
     ax.text(of_class[c] + 1, row, f"{of_class[c]:.0f}%{note}", va="center", **text)
 ax.axvline(average, color="#999999", linestyle=":", zorder=0)
 ax.set(xlabel="accuracy (%), dotted line: mean", xlim=(0, 135), xticks=range(0, 101, 20))
@@ -704,7 +733,7 @@ show(figure, f"Accuracy of every sign, from {low} to {high}; mean {average:.0f}%
 #
 # ## Look for yourself
 #
-# Here are twelve doubtful pictures, one of each sign.
+# Here are twelve doubtful pictures, one of each sign: the two best names are about 0.04 apart.
 # Choose a sign, a sentence and a factor. Can you find a picture that another sentence turns from
 # wrong to right? And what does the factor change, what not? (The controls need a running notebook;
 # on a web page you see one setting only.)
@@ -737,8 +766,8 @@ explore(ask, sign=names, sentence=list(sides), factor=list(times))
 # From now on each lesson adds a method to one table. You know its rules from lesson 00: the first
 # half of the classes is *base*, the other half *novel*, each is asked with its own names alone, and
 # the harmonic mean (HM) is high only if both are. Lesson 02 looks at these rules closely. Zero-shot
-# CLIP trains on nothing, so for it both halves are new, and any difference between them is luck:
-# one half's signs are easier.
+# CLIP trains on nothing, so for it both halves are new. A difference between them says only that
+# one half is easier.
 #
 # In the course's package a classifier is a `PromptedCLIP`: a CLIP, a learner and class names. We
 # put your `cosine_similarity` into it, and the course's `accuracy` does the rest.
@@ -767,8 +796,9 @@ for split in ("base", "novel", "hm"):
 
 # %% [markdown]
 # Each half has only six names to choose from, so both are easier than all twelve at once. Beside
-# our row stands that of OpenAI's ViT-B/16, averaged over eleven real datasets, from the paper's
-# table. Zero-shot has no seeds: nothing is drawn at random.
+# our row stands that of OpenAI's ViT-B/16, averaged over eleven real datasets, as CoCoOp's paper
+# (arXiv 2203.05557) and those after it print it. Zero-shot has no seeds: nothing is drawn at
+# random.
 
 # %%
 papers = data_folder() / "paper"
@@ -776,11 +806,11 @@ average = pd.read_csv(papers / "base_to_novel_average.csv", index_col="method")
 table = pd.DataFrame([row])
 ours = table.set_index("method").rename({"zeroshot": "ours: zodiac, tiny CLIP"})
 theirs = average.loc[["CLIP"], ["base", "novel", "hm"]]
-theirs = theirs.rename({"CLIP": "paper: mean of 11 datasets, ViT-B/16"})
+theirs = theirs.rename({"CLIP": "papers: mean of 11 datasets, ViT-B/16"})
 print(pd.concat([ours, theirs]).rename_axis(None).round(1), "\n")
 every = pd.read_csv(papers / "base_to_novel.csv").query("method == 'CLIP'")
 easier = (every.novel > every.base).sum()
-print(f"In the paper, CLIP finds the novel half easier on {easier} of {len(every)} datasets.")
+print(f"In the papers, CLIP finds the novel half easier on {easier} of {len(every)} datasets.")
 
 ax = plot_base_to_novel(table, ax=plt.figure(figsize=(6, 3.2)).gca())
 show(
@@ -791,7 +821,7 @@ show(
 
 # %% [markdown]
 # One bar each: this is what the learned prompts have to beat, on *both* sides. Do not compare our
-# heights with the paper's: other pictures, another CLIP, one dataset. Compare what happens to them
+# heights with the papers': other pictures, another CLIP, one dataset. Compare what happens to them
 # from lesson to lesson.
 #
 # ## Recap
@@ -800,8 +830,8 @@ show(
 # - `exp(logit_scale)` makes logits of similarities. It changes probabilities and loss, never the
 #   answer.
 # - CLIP learned by finding pairs in a batch: large numbers on the diagonal.
-# - A list of names and a template are a classifier. The sentence matters, and words and styles that
-#   the training did not hold are beyond it.
+# - A list of names and a template are a classifier. The sentence matters. Words that the training
+#   did not hold are blanks, and styles that it did not hold cost accuracy.
 #
 # ## Going further
 #

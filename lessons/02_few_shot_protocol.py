@@ -17,11 +17,10 @@
 # - train a *linear probe* on frozen features, and say what it cannot do;
 # - judge a method by base classes, novel classes and their harmonic mean;
 # - say what seeds and validation pictures are for.
-
-# %% [markdown]
+#
 # ## Set-up
 #
-# `ex` checks your exercises. It also knows hints: `ex.hint("02.1")` gives one for exercise 02.1.
+# As in lesson 01, `ex` checks your exercises and knows three hints for each: `ex.hint("02.1")`.
 
 # %%
 import os
@@ -51,9 +50,11 @@ names = zodiac.class_names
 print(f"mode {mode}, seed {seed}, device {clip.device}, {len(zodiac)} test pictures")
 
 # %% [markdown]
-# No method of this lesson changes the image tower. So the features of a picture are always the
-# same, and we compute them **once**. All that follows is arithmetic on two small tables, and takes
+# No method of this lesson changes CLIP itself. So the features of a picture are always the same,
+# and we compute them **once**. All that follows is arithmetic on tables of features, and takes
 # seconds.
+#
+# Letters in shapes: N pictures, C classes, D features, and T sentences (templates) for each class.
 
 
 # %%
@@ -115,8 +116,8 @@ show(figure, alt + "Right: one vector is longer, and the mean points more toward
 
 # %% [markdown]
 # Here are ten sentences. All their words occur in the captions that the tiny CLIP was trained on
-# (`data/tiny-clip/words.txt`): a word it never read would be noise. The first is the one that
-# belongs to this dataset.
+# (`data/tiny-clip/words.txt`): a word that it never read would be a blank, as in lesson 01. The
+# first is the one that belongs to this dataset.
 
 # %%
 sentences = [
@@ -131,7 +132,7 @@ sentences = [
     "a photo of a white {} on a black background.",
     "a red {} on a yellow background.",
 ]
-tokens = PromptLearner(sentences).tokens(names)[0].to(clip.device)
+tokens = PromptLearner(sentences).tokens(names)[0].to(clip.device)  # every name in every sentence
 features = clip.encode_text(tokens)  # [T * C, D]
 text_features = features.unflatten(0, (len(sentences), len(names)))  # [T, C, D]
 print("tokens", list(tokens.shape), " # [T * C, L]: all names in sentence 1, then in 2, ...")
@@ -145,8 +146,8 @@ print(f"cosine similarity of one class in two sentences: {same_class:.2f} on ave
 print(f"of two classes in one sentence: {same_sentence:.2f}")
 
 # %% [markdown]
-# **Predict.** We test each of the ten sentences alone, and then their ensemble. Where will the
-# ensemble be?
+# **Prediction 02.a.** We test each of the ten sentences alone, and then their ensemble. Where will
+# the ensemble's accuracy be?
 
 # %% tags=["exercise"]
 # "above all ten", "in the upper half", "in the lower half" or "below all ten"
@@ -160,9 +161,9 @@ ex.predict("02.a", guess, choices=places)
 # %% [markdown]
 # ### Exercise 02.1: average the sentences of each class
 #
-# Turn text features [T, C, D] into one unit vector per class, [C, D]. Do not rely on the lengths of
-# what comes in: CLIP's encoders return unit vectors, other encoders may not. After the check,
-# `PromptedCLIP` asks your function for the features of its classes: `EnsembleCLIP` sees to that.
+# Turn text features [T, C, D] into one unit vector per class: return a tensor [C, D]. Do not rely
+# on the lengths of what comes in: `encode_text` of this course returns unit vectors, other encoders
+# may not. After the check we build your function into a classifier, `EnsembleCLIP`.
 #
 # Stuck? `ex.hint("02.1")`
 
@@ -229,20 +230,20 @@ ex.outcome("02.a", edges.get(beaten, places[1] if beaten >= len(single) / 2 else
 # ensemble is not magic. What it does is spare you a choice: you do not know beforehand which dot is
 # the best one.
 #
-# With the real CLIP it does more. On ImageNet an ensemble of 80 sentences was 3.5 points better
-# than the one sentence (CLIP's paper, arXiv 2103.00020, section 3.1.4). Why so much more there?
-# Scroll up to the two similarities: for this CLIP, the same name in other words is closer than
-# another name in the same words. It was trained on a handful of sentence patterns, and "scorpio"
-# means one thing only in its world. The web has thousands of patterns, and "crane" is a bird or a
-# machine there. So there is more to average, and more to gain.
+# With the real CLIP, on ImageNet, an ensemble of 80 sentences was 3.5 points better than the one
+# sentence "a photo of a {label}." (CLIP's paper, arXiv 2103.00020, section 3.1.4). Why might there
+# be more to gain than here? Our CLIP was trained on a handful of sentence patterns, and "scorpio"
+# means one thing only in its world. So for it a name means nearly the same in all of them: look at
+# the two similarities printed above. The web has countless patterns, and "crane" is a bird or a
+# machine there.
 #
 # ## 2 · Shots, seeds, and three kinds of pictures
 #
 # Sentences cost nothing. Pictures with labels do. **Few-shot** learning asks what a method makes of
 # a few of them: 1, 2, 4, 8 or 16 per class. These *shots* are drawn at random, the same number of
-# each class, and then the method is tested on the **whole** test set. CoOp's paper draws three
-# samples and prints the average (arXiv 2109.01134, section 4.1). Those who came after it do the
-# same.
+# each class, and then the method is tested on the **whole** test set. CoOp's paper makes three runs
+# with different seeds and prints the average (arXiv 2109.01134, section 4.1). So do the papers of
+# the lessons after it.
 #
 # There are three kinds of pictures, and they never mix:
 #
@@ -252,7 +253,7 @@ ex.outcome("02.a", edges.get(beaten, places[1] if beaten >= len(single) / 2 else
 # | validation | choosing: a sentence, a learning rate, when to stop | often |
 # | test | the number that you report | once, at the end |
 #
-# Our pool of labelled pictures has 50 per class.
+# Our pool of labelled pictures has 50 per class. Samples are drawn from it.
 
 # %%
 pool = zodiac.train(shots=50, seed=0)
@@ -263,12 +264,15 @@ print("labels of the first and last three:", pool.labels[:3], pool.labels[-3:])
 # %% [markdown]
 # ### Exercise 02.2: draw a few-shot sample
 #
-# Return the indices of exactly `shots` pictures of each class. No picture comes twice. The same
-# seed gives the same sample, whatever ran before. A class with too few pictures is a `ValueError`.
-# The labels can stand in any order.
+# `labels` is a list with the class of each picture, in any order. Return one flat list of indices
+# into it: exactly `shots` pictures of each class, in any order, and none twice. The same seed gives
+# the same sample, whatever ran before, and leaves the global random generators alone. If a class
+# has too few pictures, raise a `ValueError`.
 #
-# Python's `random.Random(seed)` is a generator of your own; `.sample(items, k)` draws without
-# replacement. Stuck? `ex.hint("02.2")`
+# Python's `random.Random(seed)` is a generator of your own; its `.sample(items, k)` draws without
+# replacement.
+#
+# Stuck? `ex.hint("02.2")`
 
 
 # %% tags=["exercise"]
@@ -313,13 +317,13 @@ show(
 # validation pictures. Three people do so below, each with four of their own per class.
 
 # %%
-drawer = zodiac.train(shots=40, seed=1000)  # apart from the pool and from the test set
-drawer_features, drawer_labels = encode(drawer)
-logits = {s: zero_shot(s, names).classify(drawer_features) for s in sentences}  # each [N, C]
+spare = zodiac.train(shots=40, seed=1000)  # apart from the pool and from the test set
+spare_features, spare_labels = encode(spare)
+logits = {s: zero_shot(s, names).classify(spare_features) for s in sentences}  # each [N, C]
 rows = []
 for s in range(seed, seed + 3):
-    validation = few_shot(drawer.labels, shots=4, seed=s)
-    right = {t: percent_right(logits[t][validation], drawer_labels[validation]) for t in sentences}
+    validation = few_shot(spare.labels, shots=4, seed=s)
+    right = {t: percent_right(logits[t][validation], spare_labels[validation]) for t in sentences}
     best = max(right, key=right.get)
     rows.append((s, best, right[best], single[best]))
 columns = ["seed", "best on validation", "validation", "test"]
@@ -353,26 +357,27 @@ print(f"zero-shot, twelve classes: {zero_shot_right:.1f}%")
 # %% [markdown]
 # A probe forgets these rows. It starts at zero and has to find all of them in the shots.
 #
-# **Predict.** The probe gets 1, 2, 4, 8 or 16 pictures per class. From how many on is it better
-# than zero-shot CLIP, which gets none?
+# **Prediction 02.b.** The probe gets 1, 2, 4, 8 or 16 pictures per class. From how many on is it
+# better than zero-shot CLIP, which gets none?
 
 # %% tags=["exercise"]
 # SOLUTION
 guess = 4  # as in CLIP's paper, on other pictures
 # END SOLUTION
-# STUB: guess = None
+# STUB: guess = None  # 1, 2, 4, 8 or 16
 ex.predict("02.b", guess, choices=(1, 2, 4, 8, 16))
 
 # %% [markdown]
 # ### Exercise 02.3: one training step of a linear probe
 #
-# One step of gradient descent on the **mean** cross-entropy of all pictures. The logits are
-# `image_features @ weight.T + bias`. Return the new weight and bias as plain tensors without a
-# graph, and leave the old ones as they are.
+# One step of gradient descent on the **mean** cross-entropy of all pictures, with learning rate
+# `lr`. The logits are `image_features @ weight.T + bias`. Return the new weight and the new bias,
+# in this order. They must not ask for gradients (`requires_grad` is False). Leave the old ones as
+# they are.
 #
-# You may use autograd, or derive the two gradients on paper: it is four lines either way. After the
-# check we take your step 300 times on each of your samples: five numbers of shots, ten seeds. We
-# start once at zero, as a probe does, and once at the rows that the text tower wrote.
+# You may use autograd, or derive the two gradients on paper: it is about four lines either way.
+# After the check we take your step 300 times on each of your samples: five numbers of shots, ten
+# seeds. We start once at zero, as a probe does, and once at the rows that the text tower wrote.
 #
 # Stuck? `ex.hint("02.3")`
 
@@ -437,8 +442,8 @@ for start, style, marker in (("zero", "-", "o"), ("sentences", "--", "s")):
         rows.index, rows["mean"], style, marker=marker, color=VISION, label=f"probe from {start}"
     )
     ax.fill_between(rows.index, rows["min"], rows["max"], color=VISION, alpha=0.15)
-ax.axhline(zero_shot_right, color=COLOURS["zeroshot"], label="zero-shot, one sentence")
-ax.axhline(together, color=LANGUAGE, linestyle=":", label="zero-shot, ensemble")
+ax.axhline(zero_shot_right, color=COLOURS["zeroshot"], label=f"zero-shot, {zero_shot_right:.1f}")
+ax.axhline(together, color=LANGUAGE, linestyle=":", label=f"its ensemble, {together:.1f}")
 ax.set_xscale("log", base=2)
 ax.set_xticks(all_shots, all_shots)
 ax.set(xlabel="shots: pictures per class", ylabel="accuracy, 12 classes (%)", ylim=(None, 100))
@@ -458,9 +463,10 @@ ex.outcome("02.b", int(better.min()) if len(better) else "never")
 # %% [markdown]
 # **What happened?** With one picture per class, the probe is worse than CLIP without any: knowing
 # the *name* is worth several pictures. CLIP's paper found the same (section 3.1.5): averaged over
-# many datasets, zero-shot CLIP was as good as a probe with four shots. The dashed line keeps what
-# the names say and adds what the pictures say. Hold that thought: CoOp, in the next lesson, keeps
-# the names too, and learns the rest of the sentence.
+# many datasets, zero-shot CLIP was as good as a probe with four shots. The dashed line starts at
+# what the names say and adds what the pictures say. Compare both green lines on the left and on the
+# right: with few pictures the start decides much, with many little. Hold that thought: CoOp, in the
+# next lesson, keeps the names too, and learns the rest of the sentence.
 #
 # Now look at the bands. Here are the ten seeds one by one.
 
@@ -479,7 +485,8 @@ show(figure, f"Accuracy of the probe by shots, ten seeds each: {words} percent."
 for k in (1, 16):
     of_seeds = zero_start.accuracy[zero_start.shots == k].to_numpy()
     gaps = np.abs(of_seeds[:, None] - of_seeds[None, :])[np.triu_indices(len(of_seeds), 1)]
-    print(f"{k} per class: two seeds are {gaps.mean():.1f} points apart, {gaps.max():.1f} at most")
+    apart = f"{gaps.mean():.1f} points apart on average, {gaps.max():.1f} at most"
+    print(f"{k} per class: two seeds are {apart}")
 
 # %% [markdown]
 # All dots of a column have the same code and the same test set. Only the sample differs. So **never
@@ -499,8 +506,11 @@ for k in (1, 16):
 #
 # ### Exercise 02.4: split the classes
 #
-# Return two lists of class ids. With an odd number of classes, the base half has one more. Stuck?
-# `ex.hint("02.4")`
+# Return two lists: the ids of the base classes, and those of the novel classes. The ids are 0 to
+# `n_classes - 1`, and they keep their order. With an odd number of classes, the base half has one
+# more.
+#
+# Stuck? `ex.hint("02.4")`
 
 
 # %% tags=["exercise"]
@@ -536,8 +546,9 @@ show(figure, f"Base: {', '.join(base.class_names)}. Novel: {', '.join(novel.clas
 # Now a probe for the base classes, with 16 shots. What if we show it a picture of a **novel**
 # class? It has six rows, one per base class. It must answer with one of them.
 #
-# **Predict.** How sure will it be of its answer, on average over the novel pictures? (The
-# probability of the name it says, in percent. Six names to guess from would be 17.)
+# **Prediction 02.c.** How sure will it be of its answer, on average over the novel pictures? (The
+# probability of the name it says, in percent. If it found all six equally likely, this would be
+# 17.)
 
 # %% tags=["exercise"]
 # a number from 17 to 100
@@ -569,7 +580,7 @@ said_of = [
 said_of = 100 * pd.DataFrame(said_of, index=novel.class_names, columns=base.class_names)
 figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
 sns.heatmap(said_of, annot=True, fmt=".0f", cmap="Greens", vmin=0, vmax=100, cbar=False, ax=ax)
-ax.set(xlabel="what the base probe says (% of the pictures)", ylabel="true class, novel")
+ax.set(xlabel=f"what the base probe says (% of pictures), seed {seed}", ylabel="true class, novel")
 favourite = "; ".join(
     f"{true} {row.idxmax()} ({row.max():.0f}%)" for true, row in said_of.iterrows()
 )
@@ -591,7 +602,7 @@ show(figure, f"Most frequent answers of a base probe to novel pictures: {favouri
 #
 # For base 80 and novel 40 it is 2 · 80 · 40 / 120 = 53.3, and not 60.
 #
-# **Predict**, in your head: what is the HM of base 90 and novel 50?
+# **Prediction 02.d**, in your head: roughly, what is the HM of base 90 and novel 50?
 
 # %% tags=["exercise"]
 # a number in percent
@@ -604,8 +615,10 @@ ex.predict("02.d", guess)
 # %% [markdown]
 # ### Exercise 02.5: the harmonic mean
 #
-# Both accuracies are percent, and so is the result. Accuracies of 0 do happen. Stuck?
-# `ex.hint("02.5")`
+# Both accuracies are percent, and so is the number that you return. Accuracies of 0 do happen: if
+# one is 0, or both are, the HM is 0.
+#
+# Stuck? `ex.hint("02.5")`
 
 
 # %% tags=["exercise"]
@@ -653,7 +666,10 @@ show(
 #
 # The papers print an average over eleven datasets. For base and novel that is simple. But the
 # average HM could be the mean of eleven HMs, or the HM of the two averages. **The papers print the
-# second.** Compute it for MaPLe, from the table that this cell prints. Stuck? `ex.hint("02.6")`
+# second.** Compute it for MaPLe, from the table `maple` that the next cell prints. `answer` is a
+# number in percent, typed or calculated there; an error up to 0.02 is fine.
+#
+# Stuck? `ex.hint("02.6")`
 
 # %% tags=["exercise"]
 papers = pd.read_csv(data_folder() / "paper" / "base_to_novel.csv")
@@ -674,8 +690,10 @@ ways["HM of means"] = [harmonic_mean(b, n) for b, n in zip(ways.base, ways.novel
 print(ways.round(2))
 
 # %% [markdown]
-# Look at CLIP and CoOp. By one average they are equal, by the other CLIP leads. Neither is wrong,
-# but a table that mixes them is.
+# Look at CLIP and CoOp. By one average they are all but equal, by the other CLIP leads. Neither is
+# wrong, but a table that mixes them is. (This course's own tables average over seeds, and there
+# they take the HM of each seed first. Seeds differ much less than datasets do: in our stored tables
+# the two ways are about 0.1 apart at most.)
 #
 # ## The table so far
 #
@@ -720,7 +738,7 @@ show(figure, f"Base, novel and harmonic mean in percent: {cells}. The probe has 
 # %% [markdown]
 # Beside it, zero-shot CLIP in the papers: base 69.34, novel 74.22, HM 71.70, the averages over
 # eleven datasets of photographs with OpenAI's ViT-B/16 (the contours above show them). **A note on
-# scale:** ours is one dataset of 600 drawn test pictures, and a CLIP that was trained in an hour.
+# scale:** ours is one dataset of 600 drawn test pictures, and a CLIP trained in about an hour.
 # The probe is the mean of three seeds; the other two rows learn nothing and need none. Compare the
 # pattern, not the height. And read the ensemble's row beside the first: a gap of a point or so, on
 # 300 pictures, is three pictures.
@@ -754,7 +772,6 @@ def look(shots, sample):
     return figure, alt + f"number {place} of {len(rows)}. Zero-shot: {zero_shot_right:.1f}."
 
 
-ex.progress()
 explore(look, shots=[1, 2, 4], sample=list(seeds))
 
 # %% [markdown]
@@ -772,7 +789,7 @@ explore(look, shots=[1, 2, 4], sample=list(seeds))
 # ## Going further
 #
 # - Change `"zodiac"` to `"digits"` at the top, and take sentences that fit. Does the sentence
-#   matter more where names are words like "one"?
+#   matter more where names are words like "one"? (The stored row of the table stays zodiac's.)
 # - Train the probe with 100 or 1000 steps, or another learning rate. How much do you gain by tuning
 #   on the test set? Do not tell anyone.
 # - Start the probe at the ensemble's rows. And add a penalty that holds the rows near their start.
@@ -780,3 +797,6 @@ explore(look, shots=[1, 2, 4], sample=list(seeds))
 #   up? The protocol, which asks each half alone, never sees that.
 # - Papers: CLIP (arXiv 2103.00020), CoOp (2109.01134), CoCoOp (2203.05557), and a strong linear
 #   probe that mixes in the text features (LP++, 2404.02285).
+
+# %%
+ex.progress()

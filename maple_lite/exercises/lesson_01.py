@@ -77,9 +77,10 @@ SIMILARITY = Exercise(
             },
         ),
         by_hand(
-            (torch.tensor([[3.0, 4.0], [0.0, 2.0]]), torch.tensor([[2.0, 0.0]])),
-            torch.tensor([[0.6], [0.0]]),
-            "(3, 4) has length 5 and 3 / 5 of it lies along (2, 0), and (0, 2) is at a right angle to it",
+            (torch.tensor([[3.0, 4.0], [0.0, 2.0]]), torch.tensor([[2.0, 0.0], [0.0, 3.0]])),
+            torch.tensor([[0.6, 0.8], [0.0, 1.0]]),
+            "(3, 4) has length 5, of which 3 / 5 lie along (2, 0) and 4 / 5 along (0, 3); (0, 2) is at a right angle "
+            "to the first and has the direction of the second",
             mistakes=SIMILARITY_MISTAKES,
         ),
         equals((IMAGES, TEXTS), cosine_similarity, mistakes=SIMILARITY_MISTAKES),

@@ -108,7 +108,7 @@ ENSEMBLE = Exercise(
         "F.normalize(text_features, dim=-1) has unit vectors [T, C, D]; .mean(dim=0) makes [C, D]; then F.normalize "
         "with dim=-1 once more.",
     ),
-    "an ensemble costs nothing at test time: it is one vector per class, as a single sentence is.",
+    "An ensemble costs nothing at test time: it is one vector per class, as a single sentence is.",
 )
 
 
@@ -258,7 +258,7 @@ FEW_SHOT = Exercise(
         "for label in sorted(set(labels)): members = [i for i, own in enumerate(labels) if own == label]; after the "
         "test of len(members), chosen += generator.sample(members, shots).",
     ),
-    "whoever has your seed has your sample: the result of a method can be compared and repeated.",
+    "Whoever has your seed has your sample: the result of a method can be compared and repeated.",
 )
 
 BATCH = _random(6, 4)  # image features [N, D]
@@ -313,7 +313,14 @@ def _is_pair(fn: Function) -> None:
 
 
 def _no_graph(fn: Function) -> None:
-    came = fn(*(value.clone() if isinstance(value, Tensor) else value for value in STEP))
+    given = [value.clone() if isinstance(value, Tensor) else value for value in STEP]
+    came = getattr(fn, "on_originals", fn)(*given)
+    if any(isinstance(value, Tensor) and value.requires_grad for value in given):
+        cause = (
+            "requires_grad_() changes the very tensor that was passed in, and its .grad adds up from run to run: "
+            "do that to a copy, weight.detach().clone().requires_grad_()"
+        )
+        raise Mistake("a weight and a bias that ask for no gradients after the call", "now they do", cause)
     if any(part.requires_grad for part in came):
         cause = "the new tensors remember how they were made, and so would 300 steps: .detach() them"
         raise Mistake("tensors without a graph (requires_grad is False)", "requires_grad is True", cause)
@@ -359,7 +366,7 @@ PROBE_STEP = Exercise(
         "error = (image_features @ weight.T + bias).softmax(dim=-1) - F.one_hot(labels, len(bias)); the gradient of "
         "the weight is error.T @ image_features / N, that of the bias error.mean(dim=0).",
     ),
-    "only the rows of the classifier learn; CLIP's features are data, computed once.",
+    "Only the rows of the classifier learn; CLIP's features are data, computed once.",
 )
 
 
@@ -426,7 +433,7 @@ SPLIT = Exercise(
         "ceil(n_classes / 2) classes are base, in whole numbers (n_classes + 1) // 2. The others are novel.",
         "half = (n_classes + 1) // 2; base is list(range(half)), novel goes on from half to n_classes.",
     ),
-    "the split is a rule, not a draw: every paper trains on the same classes.",
+    "The split is a rule, not a draw: every paper trains on the same classes.",
 )
 
 
@@ -478,7 +485,7 @@ MEAN = Exercise(
         "2 times the product over the sum. What if the sum is 0?",
         "2 * base * novel / (base + novel), and 0.0 if base + novel is 0.",
     ),
-    "a method cannot buy a high harmonic mean with the base classes alone.",
+    "A method cannot buy a high harmonic mean with the base classes alone.",
 )
 
 AVERAGE = Exercise(
@@ -503,7 +510,7 @@ AVERAGE = Exercise(
         "Average MaPLe's base column over the eleven rows, and its novel column. Then take one harmonic mean.",
         "answer = harmonic_mean(maple.base.mean(), maple.novel.mean())",
     ),
-    "two ways to average can differ by more than two methods do: always say which one you used.",
+    "Two ways to average can differ by more than two methods do: always say which one you used.",
 )
 
 EXERCISES: tuple[Exercise, ...] = (ENSEMBLE, FEW_SHOT, PROBE_STEP, SPLIT, MEAN, AVERAGE)

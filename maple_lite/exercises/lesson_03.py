@@ -73,6 +73,10 @@ def _backwards(x: Tensor, prompt: Tensor) -> Tensor:
     return write_prompt(x, prompt.flip(-2))
 
 
+def _counted_in_front(x: Tensor, prompt: Tensor) -> Tensor:
+    return torch.cat([x[:, :1], _rows(x, prompt), x[:, 1 + len(prompt) :]], dim=1)
+
+
 def _first_sentence_alone(x: Tensor, prompt: Tensor) -> Tensor:
     return torch.cat([write_prompt(x[:1], prompt), x[1:]])
 
@@ -124,6 +128,9 @@ SPLICE = Exercise(
                 "every class got the context of the first one: a prompt [C, n, d] has one per sentence": (
                     lambda x, prompt: write_prompt(x, prompt[0])
                 ),
+                "n was read off prompt.shape[0], which is C in a prompt [C, n, d]: n is prompt.shape[-2]": (
+                    _counted_in_front
+                ),
                 "every class got the mean of all contexts": lambda x, prompt: write_prompt(x, prompt.mean(dim=0)),
             },
         ),
@@ -151,6 +158,7 @@ SPLICE = Exercise(
 
 TOKENS = tokenize([f"a photo of a {name}." for name in NAMES])  # [3, L]
 PROMPT, PROMPTS = draw(N_CTX, 48, seed=3) * 0.05, draw(3, N_CTX, 48, seed=4) * 0.05
+POSITIONS = torch.tensor([1, 2, 4, 5]).expand(3, -1)  # [C, n], the name in the middle
 
 
 def _tower(
@@ -253,6 +261,15 @@ ENCODE_TEXT = Exercise(
             },
         ),
         equals((small_clip(), TOKENS, [PROMPTS]), FrozenCLIP.encode_text, name="a prompt per class"),
+        equals(
+            (small_clip(), TOKENS, [PROMPT], POSITIONS),
+            FrozenCLIP.encode_text,
+            name="a prompt at other positions",
+            mistakes={
+                "the positions did not arrive, and the prompt stands at 1..n: call splice(x, prompts[0], positions), "
+                "and keep the lines of splice that use them": _tower()
+            },
+        ),
         invariant(
             "sentences do not mix",
             _alone,
@@ -269,9 +286,9 @@ ENCODE_TEXT = Exercise(
     hints=(
         "Six steps: embed the tokens, splice, add the places, run the blocks, take EOT's row, project. Frozen means "
         "that the weights do not learn. It does not mean that gradients stop.",
-        "Splice only if there are prompts. The positional embedding and the mask are made for 77 tokens: cut both to "
-        "the length L. The largest token id of every row is EOT. Take its row with two index lists: which sentence, "
-        "and which place.",
+        "Splice only if there are prompts, and hand positions on. The positional embedding and the mask are made for "
+        "77 tokens: cut both to the length L. The largest token id of every row is EOT. Take its row with two index "
+        "lists: which sentence, and which place.",
         "In the loop: x = block(x, attn_mask=text.attn_mask[:length, :length]). After it: "
         "x[torch.arange(len(x), device=x.device), tokens.argmax(dim=-1)] goes through text.ln_final, then "
         "@ text.text_projection, then F.normalize(..., dim=-1).",
@@ -517,6 +534,8 @@ def _trained(fn: Function) -> None:
         raise Mistake(moves, "the context as it was", cause)
     causes = (cause for cause, switches in SLIPS.items() if agree(_ran(train, **switches)[1], came, 1e-5))
     other = "compare with: SGD, momentum 0.9, weight decay 5e-4, the rate of each epoch, one step per batch"
+    if agree(_ran(fn, [2 * rate for rate in RATES])[1], came, 1e-7):
+        other = 'the rates do not arrive: set optimizer.param_groups[0]["lr"] = rate at the start of each epoch'
     raise Mistake(moves, f"one that moves by {(came - start).norm():.4f}, elsewhere", next(causes, other))
 
 

@@ -387,6 +387,11 @@ def _class_after_class(images: int, classes: int) -> tuple[Tensor, Tensor]:
     return torch.arange(images).repeat(classes), torch.arange(classes).repeat_interleave(images)
 
 
+def _folded_wrongly(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
+    rows = encode_pairs(clip, tokens, prompts).flatten(0, 1)  # [B * C, D]
+    return rows.unflatten(0, (len(tokens), len(prompts))).transpose(0, 1)
+
+
 def _one_context(pick: Callable[[Tensor], Tensor]) -> Function:
     """A wrong `encode_pairs` with the context `pick(prompts)` [n, d_t] for all pictures."""
     return lambda clip, tokens, prompts: clip.encode_text(tokens, [pick(prompts)]).expand(len(prompts), -1, -1)
@@ -450,6 +455,7 @@ ENCODE_PAIRS = Exercise(
                 "the rows go class after class, and were folded back as picture after picture": _rows(
                     _class_after_class
                 ),
+                "the rows go picture after picture, and were folded back as class after class": _folded_wrongly,
                 "every picture got the context of the first one": _one_context(lambda prompts: prompts[0, 0]),
                 "every picture got the mean of all contexts": _one_context(lambda prompts: prompts.mean((0, 1))),
                 "the contexts are not used: pass them to encode_sentences as [contexts]": (
@@ -479,7 +485,8 @@ ENCODE_PAIRS = Exercise(
         "Make two lists of B * C rows, one of contexts and one of sentences, in the same order. The picture above "
         "shows it: picture after picture.",
         "prompts.expand(-1, C, -1, -1) repeats each context for every class; flatten(0, 1) makes rows of it. Sentences "
-        "must run 0, 1, 2, 0, 1, 2: which of the two ways to repeat does that?",
+        "must run 0, 1, 2, 0, 1, 2: which of the two ways to repeat does that? For a table [C, L] it needs to know "
+        "along which axis: repeat(B, 1), or repeat_interleave(B, dim=0).",
         "contexts = prompts.expand(-1, len(tokens), -1, -1).flatten(0, 1); sentences = tokens.repeat(len(prompts), 1); "
         "encode_sentences(self.text, sentences, [contexts]), then .unflatten(0, (B, C)).",
     ),

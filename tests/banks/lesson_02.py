@@ -361,6 +361,14 @@ BANK = {
 """,
                 "remember how they were made",
             ),
+            "gradients on the originals": (
+                """def probe_step(weight, bias, image_features, labels, lr):
+    weight.requires_grad_(), bias.requires_grad_()
+    F.cross_entropy(image_features @ weight.T + bias, labels).backward()
+    return (weight - lr * weight.grad).detach(), (bias - lr * bias.grad).detach()
+""",
+                "adds up from run to run",
+            ),
             "the loss comes back": (
                 """def probe_step(weight, bias, image_features, labels, lr):
     return F.cross_entropy(image_features @ weight.T + bias, labels)

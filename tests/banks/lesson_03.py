@@ -18,7 +18,7 @@ def tower(**changes: str) -> str:
     lines = {
         "embed": "x = text.token_embedding(tokens)",
         "before": "",
-        "splice": "x = write_prompt(x, prompts[0]) if len(prompts) else x",
+        "splice": "x = write_prompt(x, prompts[0], positions) if len(prompts) else x",
         "places": "x = x + text.positional_embedding[:length]",
         "mask": "mask = text.attn_mask[:length, :length]",
         "blocks": "for block in text.transformer.resblocks:\n    x = block(x, attn_mask=mask)",
@@ -141,6 +141,13 @@ BANK = {
                 ),
                 "every class got the context of the first one",
             ),
+            "n off the first axis": (
+                splice(
+                    "rows = prompt.expand(len(x), -1, -1)\n"
+                    "return torch.cat([x[:, :1], rows, x[:, 1 + prompt.shape[0] :]], dim=1)"
+                ),
+                "n is prompt.shape[-2]",
+            ),
             "the prompt alone": (splice("return prompt.expand(len(x), -1, -1)"), "that is the prompt alone"),
             "no return": (splice("out = torch.cat([x[:, :1], x[:, 1:]], dim=1)"), "did you forget"),
             "not expanded": (splice("return torch.cat([x[:, :1], prompt, x[:, 5:]], dim=1)"), "RuntimeError"),
@@ -185,6 +192,10 @@ BANK = {
             "normalised over the classes": (tower(unit="return F.normalize(x, dim=0)"), "another dimension"),
             "no places": (tower(places=""), "the positional embedding was not added"),
             "prompt ignored": (tower(splice=""), "the prompt changed nothing"),
+            "positions ignored": (
+                tower(splice="x = write_prompt(x, prompts[0]) if len(prompts) else x"),
+                "the positions did not arrive",
+            ),
             "prompt in every layer": (
                 tower(
                     blocks="for i, block in enumerate(text.transformer.resblocks):\n"
@@ -293,6 +304,12 @@ BANK = {
                     rate="",
                 ),
                 "used the first rate",
+            ),
+            "a rate of its own": (
+                loop(
+                    optimizer="optimizer = " + SGD.format("model.learner.parameters()").replace("1.0", "0.002"), rate=""
+                ),
+                "the rates do not arrive",
             ),
             "Adam": (
                 loop(optimizer="optimizer = torch.optim.Adam(model.learner.parameters())"),

@@ -516,6 +516,14 @@ def meta_net(clip):
 """,
                 "pictures come first",
             ),
+            "folded the other way, and turned": (
+                """def encode_pairs(self, tokens, prompts):
+    contexts = prompts.expand(-1, len(tokens), -1, -1).flatten(0, 1)
+    features = encode_sentences(self.text, tokens.repeat(len(prompts), 1), [contexts])
+    return features.unflatten(0, (len(tokens), len(prompts))).transpose(0, 1)
+""",
+                "folded back as class after class",
+            ),
             "one picture": (
                 """def encode_pairs(self, tokens, prompts):
     return encode_sentences(self.text, tokens, [prompts[0, 0]])

@@ -83,7 +83,7 @@ show(
 # Let us put something in. Here are eight pictures from four of our datasets, drawn *clean*, as this
 # CLIP knows them from its training, and a sentence for each.
 
-# %%
+# %% tags=["nbval-check-output"]
 chosen = [("objects", name) for name in ("snowman", "umbrella", "crossed swords", "heart")]
 chosen += [("zodiac", "leo"), ("chess", "solid queen"), ("chess", "outlined queen")]
 chosen += [("faces", "face with sunglasses")]

@@ -255,7 +255,7 @@ ex.outcome("02.a", edges.get(beaten, places[1] if beaten >= len(single) / 2 else
 #
 # Our pool of labelled pictures has 50 per class. Samples are drawn from it.
 
-# %%
+# %% tags=["nbval-check-output"]
 pool = zodiac.train(shots=50, seed=0)
 pool_features, pool_labels = encode(pool)
 print("pool features", list(pool_features.shape), " labels", list(pool_labels.shape))
@@ -683,7 +683,7 @@ answer = harmonic_mean(maple.base.mean(), maple.novel.mean())
 # %% tags=["check"]
 answer = ex.check("02.6", answer)
 
-# %%
+# %% tags=["nbval-check-output"]
 ways = papers.groupby("method")[["base", "novel", "hm"]].mean().loc[list(shown)]
 ways = ways.rename(columns={"hm": "mean of HMs"})
 ways["HM of means"] = [harmonic_mean(b, n) for b, n in zip(ways.base, ways.novel, strict=True)]

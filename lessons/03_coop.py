@@ -112,7 +112,7 @@ ex.outcome("03.a", "under 3" if gap < 3 else "3 to 15" if gap <= 15 else "over 1
 # a text, EOT its end. Here is the sentence for "leo". The figure lays the table on its side: a
 # column per token, with its first 16 numbers, orange below zero and purple above.
 
-# %%
+# %% tags=["nbval-check-output"]
 tokens = tokenize(["a photo of a leo."]).to(clip.device)  # [1, L]
 with torch.no_grad():
     x = clip.text.token_embedding(tokens)  # [1, L, d_t]

@@ -325,7 +325,7 @@ encode_pairs = ex.check("04.3", encode_pairs)
 # the right of the arrow is summed over. Here are lengths of vectors and a plain product in its
 # language:
 
-# %%
+# %% tags=["nbval-check-output"]
 vectors = torch.tensor([[3.0, 4.0], [6.0, 8.0]])  # [B=2, D=2]
 names = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # [C=3, D=2]
 print("bd,bd->b  ", torch.einsum("bd,bd->b", vectors, vectors).sqrt().tolist())

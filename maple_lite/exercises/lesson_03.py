@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -14,10 +13,10 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from maple_lite.clip import FrozenCLIP, write_prompt
+from maple_lite.exercises.shared import draw, kept, small_clip
 from maple_lite.learners import CoOp
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded
-from maple_lite.small import small_open_clip
 from maple_lite.teach.exercise import Exercise, Facet, Mistake
 from maple_lite.teach.facets import by_hand, equals, gradient, invariant, number, returns, unchanged
 from maple_lite.teach.values import agree, describe, literal
@@ -28,17 +27,6 @@ Function = Callable[..., Any]
 Batch = tuple[Tensor, Tensor]
 NAMES = ("cat", "crossed swords", "snowman")
 N_CTX = 4
-
-
-@lru_cache
-def small_clip() -> FrozenCLIP:
-    """A random CLIP of 3 text layers, whose text width 48 and joint width 32 differ."""
-    return FrozenCLIP(small_open_clip())
-
-
-def draw(*shape: int, seed: int = 0) -> Tensor:
-    """Normal numbers, the same for the same seed."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 # 03.1: the splice
@@ -390,19 +378,6 @@ RATES = (0.2, 0.1, 0.05)  # of three epochs
 MOMENTUM, DECAY = 0.9, 5e-4
 
 
-@contextmanager
-def _kept(clip: FrozenCLIP) -> Iterator[None]:
-    """A block after which a CLIP is frozen and has its weights again, whatever a submission did to them."""
-    before = [weight.clone() for weight in clip.parameters()]
-    try:
-        yield
-    finally:
-        clip.requires_grad_(False)
-        for old, weight in zip(before, clip.parameters(), strict=True):
-            weight.copy_(old)
-            weight.grad = None
-
-
 @lru_cache
 def _batches() -> list[list[Batch]]:
     """Two batches, of different sizes, for every epoch."""
@@ -460,7 +435,7 @@ def _still(model: PromptedCLIP, epochs: Iterable[Iterable[Batch]], rates: Iterab
 def _ran(fn: Function, rates: Sequence[float] = RATES, **switches: Any) -> tuple[list[float], Tensor]:
     """Losses, and the context afterwards, of training a new model."""
     model = _new_model()
-    with _kept(model.clip):
+    with kept(model.clip):
         losses = fn(model, iter(_batches()), rates, **switches)
     return losses, model.learner.get_parameter("ctx").detach().clone()
 
@@ -549,7 +524,7 @@ def _only_the_context(fn: Function) -> None:
     before = [weight.clone() for weight in model.clip.parameters()]
     hook = register_optimizer_step_pre_hook(note)
     try:
-        with _kept(model.clip):
+        with kept(model.clip):
             fn(model, iter(_batches()), RATES)
             thawed = any(weight.requires_grad for weight in model.clip.parameters())
             changed = any(not torch.equal(*pair) for pair in zip(before, model.clip.parameters(), strict=True))
@@ -579,7 +554,7 @@ def _again(fn: Function) -> bool | str:
         yield from map(iter, _batches())
 
     model = _new_model()
-    with _kept(model.clip):
+    with kept(model.clip):
         again = fn(model, epochs(), RATES)
     return agree(_ran(train)[0], again, 1e-4) or "other losses than on the first run"
 

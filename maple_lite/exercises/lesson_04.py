@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP, encode_sentences
+from maple_lite.exercises.shared import draw, small_clip
 from maple_lite.learners import CoCoOp
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded
-from maple_lite.small import small_open_clip
 from maple_lite.teach.causes import cause_of_type
 from maple_lite.teach.exercise import Exercise, Facet, Mistake
 from maple_lite.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged
@@ -26,21 +26,10 @@ N_CTX = 4
 
 
 @lru_cache
-def small_clip() -> FrozenCLIP:
-    """A random CLIP whose text width 48, vision width 64 and joint width 32 differ."""
-    return FrozenCLIP(small_open_clip())
-
-
-@lru_cache
 def small_cocoop() -> CoCoOp:
     """CoCoOp on the small CLIP, with a meta-net whose hidden numbers are alive for the features below."""
     with seeded(1):
         return CoCoOp(small_clip(), N_CTX)
-
-
-def draw(*shape: int, seed: int = 0) -> Tensor:
-    """Normal numbers, the same for the same seed."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def features(images: int) -> Tensor:

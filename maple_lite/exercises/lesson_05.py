@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP, write_prompt
-from maple_lite.exercises.lesson_03 import N_CTX, TOKENS, draw, small_clip
+from maple_lite.exercises.lesson_03 import N_CTX, TOKENS
+from maple_lite.exercises.shared import draw, small_clip
 from maple_lite.learners import DeepLanguage
 from maple_lite.seeds import seeded
 from maple_lite.teach.causes import cause_of_type

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.exercises.lesson_03 import draw
+from maple_lite.exercises.shared import draw
 from maple_lite.learners import VPT
 from maple_lite.seeds import seeded
 from maple_lite.small import small_open_clip

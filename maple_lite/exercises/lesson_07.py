@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.exercises.lesson_03 import _kept
-from maple_lite.exercises.lesson_04 import NAMES, draw, small_clip
+from maple_lite.exercises.lesson_04 import NAMES
+from maple_lite.exercises.shared import draw, kept, small_clip
 from maple_lite.learners import IVLP, MaPLe, PromptLearner, random_prompt
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded
@@ -285,7 +285,7 @@ def _wrong(**changes: Any) -> Function:
 
 def _on(fn: Function, model: PromptedCLIP) -> dict[str, float]:
     """What a submission returns for a model; CLIP is as before afterwards."""
-    with _kept(model.clip):
+    with kept(model.clip):
         return fn(model, IMAGES.clone(), LABELS.clone())
 
 

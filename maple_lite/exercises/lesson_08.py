@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.exercises.lesson_04 import NAMES, draw, small_clip
+from maple_lite.exercises.lesson_04 import NAMES
+from maple_lite.exercises.shared import draw, small_clip
 from maple_lite.learners import MaPLe
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded

@@ -8,7 +8,7 @@
 # |---|---|
 # | Time | 60 to 90 minutes; the computer needs half of one |
 # | You need | lesson 03 (the splice, and your loop through the text tower) |
-# | Papers | a row of table 1 in MaPLe: Khattak et al., 2210.03117; the idea: VPT, 2203.12119 |
+# | Papers | a variant of MaPLe: Khattak et al., 2210.03117; the idea: VPT, 2203.12119 |
 #
 # **You will be able to**
 #
@@ -70,10 +70,11 @@ for name, half in halves.items():
 # words: every frozen layer makes something else of them. If the *fourth* layer should be told
 # something, CoOp must find tokens which three frozen layers happen to turn into it.
 #
-# The idea of deep prompting is to tell it directly. Each of the first **J** layers gets a prompt of
-# its own, learned tokens of the same shape `[n, d_t]`. For images this was VPT-deep (arXiv
-# 2203.12119, next lesson). MaPLe's authors carry it to the text tower and call the result **deep
-# language prompting**. Here is the text tower, from below, for three depths.
+# The idea of deep prompting is to tell it directly. Each of the first **J** of the tower's **K**
+# layers gets a prompt of its own, learned tokens of the same shape `[n, d_t]`. J is the *depth*.
+# For images this was VPT-deep (arXiv 2203.12119, next lesson). MaPLe's authors carry it to the text
+# tower and call the result **deep language prompting**. Here is the text tower, from below, for
+# three depths.
 
 
 # %%
@@ -99,9 +100,9 @@ show(
 
 # %% [markdown]
 # Read the middle tower row by row. `P1` enters layer 1. What layer 1 makes of it is **thrown
-# away**, and `P2` takes its places. After the last prompt, nothing is replaced any more: what the
-# layers make of `P3` **travels on** to the top (↑). The left tower is CoOp: J counts the first
-# layer, so that J = 1 has no deep prompt at all.
+# away**, and `P2` takes its places. After the last prompt (`P3` in our tower of six layers) nothing
+# is replaced any more: what the layers make of it **travels on** to the top (↑). The left tower is
+# CoOp: J counts the first layer, so that J = 1 has no deep prompt at all.
 #
 # ### By hand
 #
@@ -139,7 +140,8 @@ for happens, then in {
 #   says where a token stands; further up, that is long known, and deep prompts get none;
 # - then the block runs, with the mask by its name: `block(x, attn_mask=mask)`.
 #
-# `write_prompt(x, prompt, positions)` does the writing. Stuck? `ex.hint("05.1")`
+# `write_prompt(x, prompt, positions)` does the writing. Hand `positions` on in every layer: as in
+# lesson 03, they say where the prompts stand if not at 1 to n. Stuck? `ex.hint("05.1")`
 
 
 # %% tags=["exercise"]
@@ -602,9 +604,10 @@ show(figure, f"Base, novel and harmonic mean by depth, means of three draws: {sa
 # ## 7. Look for yourself: where does the sentence look?
 #
 # A prompt can only be read, so let us see how much it is read. Choose a sign, a token that looks,
-# and whether prompts are CLIP's own words, your deep prompts at their start, or trained. Each row
-# is a layer: the share of that token's attention (mean over heads) that goes to every token before
-# it.
+# and the prompts: yours as trained, the same at their start, or none, which leaves the words "a
+# photo of a". Each row is a layer: the share of that token's attention (mean over heads) that goes
+# to itself and to every token before it. How much do the four places take in the upper layers with
+# each of the three? And do the same columns stay dark from sign to sign?
 
 # %%
 with seeded(derived_seed(seed)):
@@ -637,10 +640,8 @@ def look(sign, prompts, token):
     ax.set_yticks(range(K), [f"layer {layer + 1}" for layer in range(K)])
     ax.set_title(f"where {token} looks; prompts: {prompts}", fontsize="medium")
     shown = ", ".join(f"{100 * share:.0f}%" for share in shares[:, 1:5].sum(dim=-1).tolist())
-    return (
-        figure,
-        f"Attention of {token} in '{sign}' to positions 1 to 4, from layer 1 up: {shown}.",
-    )
+    told = f"prompts: {prompts}. Its attention to positions 1 to 4, from layer 1 up: {shown}"
+    return figure, f"Where {token} looks in the sentence of {sign}; {told}."
 
 
 explore(look, sign=short, prompts=list(lists), token=["EOT", "class name"])
@@ -673,5 +674,5 @@ ex.progress()
 #   of the difference?
 # - Freeze all prompts but one: `deep.text[i].requires_grad_(False)`. Which layer alone brings most?
 # - Put the sentence the other way round (lesson 03, "front"). What would a prompt see then?
-# - Papers: MaPLe (arXiv 2210.03117, table 1); VPT (2203.12119); prefix-tuning (2101.00190) and
+# - Papers: MaPLe (arXiv 2210.03117); VPT (2203.12119); prefix-tuning (2101.00190) and
 #   P-tuning v2 (2110.07602), which prompts all layers of a language model.

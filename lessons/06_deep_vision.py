@@ -89,7 +89,7 @@ show(figure, f"Eight signs, clean and with dots. Zero-shot accuracy: {'; '.join(
 #
 # A sentence comes in pieces, its words. A picture does not, so a vision transformer cuts it:
 #
-# 1. into square **patches**, and one linear map makes a token of each (a convolution does both);
+# 1. into N square **patches**, and one linear map makes a token of each (a convolution does both);
 # 2. in front goes **CLS**, a learned token that stands for no patch;
 # 3. a **positional embedding** is added, for a patch must say where it was;
 # 4. a layer norm, `ln_pre`, brings all tokens to a common scale;
@@ -244,9 +244,12 @@ ex.outcome("06.a", "longer" if factor > 1.5 else "shorter" if factor < 0.67 else
 # - `x = visual._embeds(images)`; note how many tokens are the picture's own;
 # - before block 0 append `visual.ln_pre(prompts[0])`, for all B pictures; before block `i` put
 #   `prompts[i]` in place of the old prompts, without any norm;
+# - run the blocks, `visual.transformer.resblocks`, as in the text tower: `x = block(x)`, no mask;
 # - after the blocks cut the prompts off, `_pool`, project with `visual.proj`, bring to length 1.
 #
-# Stuck? `ex.hint("06.2")`
+# Why cut, if CLIP reads CLS alone? Because not every image tower does: some average their patches,
+# and would average the prompts with them. `_pool` knows what its tower does, so leave the reading
+# to it. The check tries a tower of each kind. Stuck? `ex.hint("06.2")`
 
 
 # %% tags=["exercise"]
@@ -363,8 +366,8 @@ ex.outcome("06.b", compared(untrained, before["dotted", "base"]))
 
 # %% [markdown]
 # In our three seeds the untrained prompts moved it by no more than a point or so, although they
-# stand in every layer. One reason may be that attention weighs tokens: CLS need not take much from
-# those that say nothing. At the end of the lesson you can look at these weights.
+# stand in every layer. A guess: attention weighs tokens, and CLS need not take much from those that
+# say nothing. That is easily said. At the end of the lesson we measure it.
 #
 # ## 5. Train it
 #
@@ -391,11 +394,12 @@ encode_once = ex.check("06.4", encode_once)
 # There is something in return: VPT's sentences never change. Once it is trained, the features of
 # all class names can be kept, and a new class costs one sentence, as in zero-shot CLIP.
 #
-# The settings are those of MaPLe's authors for this row of their table: 5 epochs of 4 pictures per
-# step. Every step sends its pictures through the image tower, forwards and backwards.
+# The settings are those of MaPLe's authors for VPT: 5 epochs of 4 pictures per step. Every step
+# sends its pictures through the image tower, forwards and backwards.
 
 # %%
 print(learner_kwargs, fit_kwargs)
+at_start = [prompt.detach().clone() for prompt in learner.vision_prompts()]  # for the last section
 history = fit(model, base.train(shots=16, seed=seed), **fit_kwargs, seed=seed)
 print(f"trained in {history.seconds:.0f} seconds, {len(history.losses)} steps")
 print("CLIP's fingerprint before:", clip.fingerprint, "after:", FrozenCLIP(clip.model).fingerprint)
@@ -506,9 +510,9 @@ gap = to_home["dotted", "after"] - to_home["dotted", "before"]
 ex.outcome("06.d", "nearer" if gap > 0.03 else "farther" if gap < -0.03 else "same")
 
 # %% [markdown]
-# Look at the clean row, too: clean pictures left their home as well, and nobody asked them to.
-# Nothing in the loss knows about homes. The loss only wants the right sentence to be more similar
-# than the others.
+# Look at the clean rows, too: clean pictures left their home, and nobody asked them to. Nothing in
+# the loss knows about homes. The loss only wants the right sentence to be more similar than the
+# others.
 #
 # So compare dotted and clean pictures under the **same** prompts. Do twins lie closer together now?
 # One control is needed. If all features crowd into a corner, everything is more similar to
@@ -557,10 +561,12 @@ def plot_ways(ax, when):
         ax.plot(xs, ys, line, color=colour)
         ax.plot(xs[0], ys[0], "o", color="white", markeredgecolor=colour)
         ax.plot(xs[1], ys[1], "o", color=colour)
-        out = 9 * F.normalize(pairs[i, 0] - pairs[i, 1], dim=0)  # away from the line, in points
+        others = torch.cat([pairs[:i], pairs[i + 1 :]]).flatten(0, 1)  # [22, 2]
+        end = int(torch.cdist(pairs[i], others).amin(dim=1).argmax())  # the one with more room
+        out = 9 * F.normalize(pairs[i, end] - pairs[i, 1 - end], dim=0)  # away from the line
         place = {"ha": "left" if out[0] > 4 else "right" if out[0] < -4 else "center"}
         place |= {"xytext": out.tolist(), "textcoords": "offset points", "va": "center"}
-        ax.annotate(name, (xs[0], ys[0]), color=colour, fontsize=8, **place)
+        ax.annotate(name, (xs[end], ys[end]), color=colour, fontsize=8, **place)
     ax.set(title=f"{when} training", xticks=[], yticks=[], xlabel="first direction")
 
 
@@ -627,9 +633,11 @@ ex.outcome("06.e", compared(*by_test.loc[("planets", "dotted"), ["with prompts",
 #
 # ## Look for yourself
 #
-# What does CLS look at? Attention says how much CLS takes from each token, in percent. Choose a
-# sign, a style, and a layer. Green is what it takes from each patch, and the number above is what
-# it takes from the prompts. All is computed from what enters the blocks of **your** walk.
+# What does CLS look at? Attention says how much CLS takes from each token, in percent. Section 4
+# made a guess: that CLS takes little from prompts that have learned nothing. Here are the prompts'
+# shares, layer by layer, for prompts as they were drawn and as trained. If CLS took the same from
+# every token, eight prompts would get the share in the last line. All is computed from what enters
+# the blocks of **your** walk.
 
 
 # %%
@@ -656,20 +664,35 @@ shown = list(range(7, len(dotted), dotted.per_class))  # one picture of each sig
 seen, said = {}, {}
 for style in pictures_of:
     some = pictures_of[style][shown].to(clip.device)  # [12, 3, H, W]
-    for when, prompts in towers.items():
+    for when, prompts in {"untrained": at_start, "trained": towers["after"]}.items():
         seen[style, when] = attention(some, prompts)
         text = PromptedCLIP(my_clip, zeroshot, dotted.class_names)
         with torch.no_grad():
             said[style, when] = text.classify(my_clip.encode_image(some, prompts)).softmax(-1).cpu()
+own = 1 + count  # tokens of the picture
+for when in ("untrained", "trained"):
+    shares = [100 * part[:, own:].sum(dim=-1).mean() for part in seen["dotted", when]]
+    print(f"{when:<9} prompts get, by layer:", ", ".join(f"{share:.0f}%" for share in shares))
+print(f"the same for all tokens: {100 * n_ctx / (own + n_ctx):.0f}%")
+
+# %% [markdown]
+# Compare the first row with the last. In our three seeds CLS took from untrained prompts about what
+# an even share would be, in some layers a little less and in some a little more. So the guess was
+# **wrong**: they are not ignored. They are read, and yet hardly any answer changes. Training then
+# shifts the shares, from layer to layer in its own way.
+#
+# Now choose a sign, a style, and a layer. Green is what CLS takes from each patch, and the number
+# above is what it takes from the prompts.
 
 
 # %%
 def look(sign, style, layer):
-    """A picture, where CLS looks before and after training, and the likeliest names after."""
-    number, own = dotted.class_names.index(sign), 1 + count
+    """A picture, where CLS looks beside untrained and trained prompts, and the likeliest names."""
+    number = dotted.class_names.index(sign)
     figure, axes = plt.subplots(1, 4, figsize=(12, 2.9), layout="constrained")
     plot_picture(both[style], shown[number], ax=axes[0])
-    maps = {when: 100 * seen[style, when][layer - 1][number] for when in towers}  # [tokens] each
+    kinds = ("untrained", "trained")
+    maps = {when: 100 * seen[style, when][layer - 1][number] for when in kinds}  # [tokens] each
     limit, words = max(part[1:own].max().item() for part in maps.values()), []
     for ax, (when, part) in zip(axes[1:], maps.items(), strict=False):
         grid = part[1:own].unflatten(0, (size // visual.patch_size[0], -1))  # [rows, columns]
@@ -678,12 +701,12 @@ def look(sign, style, layer):
         ax.set(xticks=[], yticks=[], title=f"{when}: prompts {prompt_share:.0f}%")
         best = said[style, when][number]
         words.append(
-            f"{when} training {patches:.0f}% of CLS's attention goes to patches and "
-            f"{prompt_share:.0f}% to prompts, and the answer is "
+            f"with {when} prompts {patches:.0f}% of CLS's attention goes to patches and "
+            f"{prompt_share:.0f}% to them, and the answer is "
             f"{dotted.class_names[best.argmax()]} with {100 * best.max():.0f}%"
         )
-    guesses = dict(zip(dotted.class_names, said[style, "after"][number].tolist(), strict=True))
-    plot_probabilities(guesses, truth=sign, top=4, ax=axes[3]).set_title("after")
+    guesses = dict(zip(dotted.class_names, said[style, "trained"][number].tolist(), strict=True))
+    plot_probabilities(guesses, truth=sign, top=4, ax=axes[3]).set_title("trained")
     return figure, f"A {style} picture of {sign}, layer {layer}: {'; '.join(words)}."
 
 
@@ -713,5 +736,5 @@ ex.progress()
 # - **One prompt or eight?** Change `n_ctx`. Then `lr`: with 0.00025, do clean pictures suffer less?
 # - Change `"zodiac"` to `"mathematics"`. Do twins come closer there? Does the clean set pay more?
 # - Train on clean *and* dotted pictures of the base classes. Is the price gone?
-# - Papers: VPT (arXiv 2203.12119); MaPLe, whose ablations have VPT as a row (2210.03117);
+# - Papers: VPT (arXiv 2203.12119); MaPLe, whose authors compare with VPT (2210.03117);
 #   an early try with pixels instead of tokens: Bahng et al. (2203.17274).

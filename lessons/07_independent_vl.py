@@ -35,7 +35,7 @@ from maple_lite.batches import batches
 from maple_lite.drawn import drawn
 from maple_lite.files import data_folder
 from maple_lite.learners import first_prompt, prompt_depth
-from maple_lite.plots import LANGUAGE, TITLES, VISION, plot_base_to_novel, plot_loss
+from maple_lite.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_base_to_novel, plot_loss
 from maple_lite.plots import plot_picture, plot_probabilities, plot_prompts
 from maple_lite.results import ladder, stored
 from maple_lite.seeds import derived_seed
@@ -85,10 +85,10 @@ show(
 # %% [markdown]
 # Look for a line between blue and green: there is none. The branches meet only at the top, where an
 # image feature is compared with text features. Hence the name: *independent* vision-language
-# prompting, **IVLP**. In MaPLe's paper it is the rival that MaPLe has to beat: it has prompts in
-# the same places, and only the connection is missing.
+# prompting, **IVLP**. Like MaPLe it has prompts in both towers; what it lacks is the connection. Of
+# all methods of this course it comes closest to MaPLe in the published averages.
 #
-# One more difference to lesson 05: two text prompts per layer, not four. The sentence starts as
+# One more difference to lesson 05: a prompt has two tokens, not four. The sentence starts as
 # "a photo of a leo."; "a photo" becomes the first prompt, "of a" stays as frozen words.
 #
 # ## Prompts for both towers
@@ -108,9 +108,14 @@ show(
 # ### Exercise 07.1: prompts for both towers
 #
 # `words` are the embeddings `[n, d_t]` of the first `n` words. Return two `ParameterList`s of
-# `depth` prompts each: text first, then vision. Careful: in our tiny CLIP both towers have width
-# 128, so that a mix-up would not be noticed. The check takes a CLIP whose widths differ. Draw the
-# text prompts before the vision prompts. Stuck? `ex.hint("07.1")`
+# `depth` prompts each: text first, then vision. The first text prompt is a copy of `words`.
+#
+# - In our tiny CLIP both towers have width 128, so that a mix-up would not be noticed. The check
+#   takes a CLIP whose widths differ.
+# - Draw the text prompts before the vision prompts, and set no seed: the notebook does that around
+#   your function. So the same seed gives everybody the same start.
+#
+# Stuck? `ex.hint("07.1")`
 
 
 # %% tags=["exercise"]
@@ -204,9 +209,9 @@ presets = presets[presets.setting == "base-to-novel"].set_index("method")
 print(presets[["n_ctx", "depth", "lr", "epochs", "trainable_parameters"]])
 
 # %% [markdown]
-# The last column is from the authors' configuration files, at ViT-B/16; MaPLe comes next. IVLP
-# learns fewer than half as many numbers as VPT, and it prompts two towers. The paper gives
-# every variant about the same room: fewer tokens where there are more places for them.
+# These are the settings of the authors' configuration files; the last column counts what is learned
+# at ViT-B/16. MaPLe comes next. IVLP prompts two towers, and learns fewer than half as many numbers
+# as VPT: it has two tokens in a layer where VPT has eight.
 #
 # ## One loss, two branches
 #
@@ -287,11 +292,13 @@ ratio = (first["text"].norm() / first["vision"].norm()).item()
 ex.outcome("07.a", "text" if ratio > 1.5 else "vision" if ratio < 1 / 1.5 else "about the same")
 
 # %% [markdown]
-# A text prompt stands in the sentences of **all** classes, and so every picture of the batch pulls
-# at it through every class. A vision prompt stands beside a picture's many patches, and is one
-# token among them. And look at the step from the first text prompt to the second: words are long
-# vectors, random prompts are short ones, and a LayerNorm stretches what is short. So a small change
-# of a short prompt is a large change of what the layer sees.
+# Look at the step from the first text prompt to the second. Words are long vectors, random prompts
+# are short ones (compare the *spread* above), and a layer norm stretches what is short. So a small
+# change of a short prompt is a large change of what the layer sees.
+#
+# Vision prompts are just as short. Why are they pulled less? One guess: a text prompt is two of
+# about ten tokens in a sentence, and a vision prompt two beside dozens of patches. We have not
+# tested it.
 #
 # ### Exercise 07.4: what does a gradient depend on?
 #
@@ -325,10 +332,11 @@ for name, norms in (
     print(f"{name:<28}", "  ".join(f"{norm:5.2f}" for norm in norms))
 
 # %% [markdown]
-# The last row is the frozen text branch: no gradient is left there. The vision prompts have other
-# gradients than before. So the branches share **no parameter**, but they share a **loss**. Each
-# learns against what the other one happens to be at that moment. That is all the coordination there
-# is: nothing would make a text prompt and a vision prompt of the same layer agree.
+# The last row is the frozen text branch: it has no gradient, and your function counts that as 0.
+# The vision prompts have other gradients than before. So the branches share **no parameter**, but
+# they share a **loss**. Each learns against what the other one happens to be at that moment. That
+# is all the coordination there is: nothing would make a text prompt and a vision prompt of the same
+# layer agree.
 #
 # ## Train both
 #
@@ -446,8 +454,10 @@ print("the paper's, average of eleven datasets")
 print(average.loc[["CLIP", "VPT", "DeepLanguage", "IVLP", "MaPLe"], ["base", "novel", "hm"]])
 
 # %% [markdown]
-# In the figure, IVLP's bars are one run, yours, and the others stored means. In the table of our
-# stored runs, watch the spread of the novel accuracies.
+# In the figure, IVLP's bars are one run, yours, and the others stored means. (Zero-shot CLIP reads
+# this dataset's own sentence there, about a sign of the zodiac. Below it reads "a photo of a leo.",
+# from which the prompts start, and so its numbers differ a little.) In the table of our stored
+# runs, watch how far the smallest and the largest novel accuracy lie apart.
 #
 # In the paper, IVLP is the best of the three that stand between CLIP and MaPLe. Its step is small:
 # a third of a point of harmonic mean over deep language prompting. In our stored runs it is
@@ -549,7 +559,7 @@ bars = {"zero-shot": percent(said["start 1", "none"])}
 bars |= {f"{branch}, trained alone": alone[branch] for branch in alone}
 bars |= {f"{branch} only, of both": percent(said["start 1", f"{branch} only"]) for branch in alone}
 bars |= {"both": own}
-colours = ["#7F7F7F", LANGUAGE, VISION, LANGUAGE, VISION, "#CC79A7"]
+colours = [COLOURS["zeroshot"], LANGUAGE, VISION, LANGUAGE, VISION, COLOURS["ivlp"]]
 hatches = ["", "", "", "///", "///", ""]
 figure, axes = plt.subplots(1, 2, figsize=(10.5, 3), sharey=True, layout="constrained")
 for ax, half in zip(axes, halves, strict=True):
@@ -666,11 +676,11 @@ show(
 
 # %% [markdown]
 # The first text prompt hardly moved from its words, and so it is nearly the same in both runs. The
-# others mostly go their own ways: two solutions that do about as well on base classes, and are made
-# of different numbers. On novel classes, about which training says nothing, they need not agree: in
-# our three seeds they lay 4 to 10 points apart. And the exchange? If a pair of strangers does worse
-# than both couples, the branches had adapted to each other after all, as 07.4 says that they can.
-# If not, each did its own part.
+# others agree far less: two solutions that do about as well on base classes, and are made of
+# different numbers. On novel classes, about which training says nothing, they need not agree: in
+# all of our three seeds they lay several points apart. And the exchange? If a pair of strangers
+# does worse than both couples, the branches had adapted to each other after all, as 07.4 says that
+# they can. If not, each did its own part.
 #
 # This is the opening for MaPLe. If two branches can do one thing, why learn them apart?
 # Let one be a **function** of the other: then what moves the vision prompts must move the text

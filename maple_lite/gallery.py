@@ -17,7 +17,7 @@ from maple_lite.styles import VARIANTS
 
 COLUMNS = 8
 INCH = 0.9  # width of one picture
-DPI = 90
+DPI, FINE = 90, 150  # of pictures, and of small print
 
 
 def plot_gallery(
@@ -61,22 +61,25 @@ def plot_galleries(datasets: dict[str, Pictures], columns: int = COLUMNS) -> Fig
 
 
 def write_galleries(folder: str | Path) -> list[Path]:
-    """Writes `datasets.png` and `variants.png` of the README into `folder` and returns their paths."""
+    """Writes `datasets.png`, `variants.png` and `ladder.png` of the README into `folder` and returns their paths."""
+    from maple_lite.ladder import plot_ladder  # whose colours come from plots, which imports this module
+
     sets = {f"{name} ({drawn(name).style.kind})": drawn(name) for name in TEMPLATES if name != "handwritten"}
     sets["handwritten (scikit-learn's digits)"] = drawn("handwritten")
     variants = {f"objects, {name} ({style.kind})": drawn("objects", variant=name) for name, style in VARIANTS.items()}
     Path(folder).mkdir(parents=True, exist_ok=True)
+    figures = {"datasets": (plot_galleries(sets), DPI), "variants": (plot_galleries(variants), DPI)}
+    figures["ladder"] = plot_ladder(), FINE
     paths = []
-    for name, datasets in {"datasets": sets, "variants": variants}.items():
-        figure = plot_galleries(datasets)
+    for name, (figure, dpi) in figures.items():
         paths.append(Path(folder) / f"{name}.png")
-        figure.savefig(paths[-1], dpi=DPI)
+        figure.savefig(paths[-1], dpi=dpi)
         plt.close(figure)
     return paths
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Write the galleries of the README.")
-    parser.add_argument("folder", help="where datasets.png and variants.png go")
+    parser.add_argument("folder", help="where datasets.png, variants.png and ladder.png go")
     for path in write_galleries(parser.parse_args().folder):
         print(path)

@@ -21,7 +21,8 @@ def open_lab(notebooks: Path, options: list[str] | None = None) -> int:
         raise FileNotFoundError(f"{notebooks / FIRST} is missing: run this in a clone of the repository.")
     if importlib.util.find_spec("jupyterlab") is None:
         raise RuntimeError("JupyterLab is not installed: pip install jupyterlab, or leave it out with LAB=0.")
-    command = [sys.executable, "-m", "jupyterlab", str(notebooks / FIRST), *(options or [])]
+    root = f"--ServerApp.root_dir={notebooks.parent}"  # so that solutions/ can be opened, too
+    command = [sys.executable, "-m", "jupyterlab", str(notebooks / FIRST), root, *(options or [])]
     if not sys.stdout.isatty():
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:

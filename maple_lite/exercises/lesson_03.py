@@ -13,7 +13,19 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from maple_lite.clip import FrozenCLIP, write_prompt
-from maple_lite.exercises.shared import draw, kept, small_clip
+from maple_lite.exercises.shared import (
+    added,
+    at_the_end,
+    draw,
+    kept,
+    over_sos,
+    prompts_learn,
+    pushed,
+    rows,
+    small_clip,
+    unit_norm,
+    unmixed,
+)
 from maple_lite.learners import CoOp
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded
@@ -36,33 +48,12 @@ COUNTED = torch.arange(6.0)[None, :, None]  # [1, 6, 1]
 TENS = torch.tensor([[10.0], [20.0]])  # [2, 1]
 
 
-def _rows(x: Tensor, prompt: Tensor) -> Tensor:
-    """A prompt [n, d] or [C, n, d] as [C, n, d]."""
-    return prompt.expand(len(x), -1, -1)
-
-
-def _over_sos(x: Tensor, prompt: Tensor) -> Tensor:
-    return torch.cat([_rows(x, prompt), x[:, prompt.shape[-2] :]], dim=1)
-
-
-def _at_the_end(x: Tensor, prompt: Tensor) -> Tensor:
-    return torch.cat([x[:, : -prompt.shape[-2]], _rows(x, prompt)], dim=1)
-
-
-def _pushed(x: Tensor, prompt: Tensor) -> Tensor:
-    return torch.cat([x[:, :1], _rows(x, prompt), x[:, 1:]], dim=1)[:, : x.shape[1]]
-
-
-def _added(x: Tensor, prompt: Tensor) -> Tensor:
-    return write_prompt(x, x[:, 1 : 1 + prompt.shape[-2]] + prompt)
-
-
 def _backwards(x: Tensor, prompt: Tensor) -> Tensor:
     return write_prompt(x, prompt.flip(-2))
 
 
 def _counted_in_front(x: Tensor, prompt: Tensor) -> Tensor:
-    return torch.cat([x[:, :1], _rows(x, prompt), x[:, 1 + len(prompt) :]], dim=1)
+    return torch.cat([x[:, :1], rows(x, prompt), x[:, 1 + len(prompt) :]], dim=1)
 
 
 def _first_sentence_alone(x: Tensor, prompt: Tensor) -> Tensor:
@@ -95,10 +86,10 @@ SPLICE = Exercise(
             torch.tensor([[[0.0], [10.0], [20.0], [3.0], [4.0], [5.0]]]),
             "SOS (0) stays, 10 and 20 stand at 1 and 2, and 3, 4, 5 stay where they were",
             mistakes={
-                "the prompt stands at 0..n-1 and writes over SOS: it starts at position 1": _over_sos,
-                "the prompt stands at the end, over '.' and EOT: it starts at position 1, right after SOS": _at_the_end,
-                "the prompt was inserted and the end cut off: the class name moved, and EOT is gone": _pushed,
-                "the prompt was added to the words: it replaces them": _added,
+                "the prompt stands at 0..n-1 and writes over SOS: it starts at position 1": over_sos,
+                "the prompt stands at the end, over '.' and EOT: it starts at position 1, right after SOS": at_the_end,
+                "the prompt was inserted and the end cut off: the class name moved, and EOT is gone": pushed,
+                "the prompt was added to the words: it replaces them": added,
                 "the prompt tokens stand in reverse order": _backwards,
             },
         ),
@@ -178,23 +169,6 @@ def _tower(
     return encode_text
 
 
-def _norms(fn: Function) -> bool | str:
-    norms = fn(small_clip(), TOKENS).norm(dim=-1)
-    return agree(torch.ones(len(NAMES)), norms, 1e-4) or f"features of norm {literal(norms.detach())}"
-
-
-def _alone(fn: Function) -> bool | str:
-    """Whether a sentence has the same features alone as among others."""
-    together = fn(small_clip(), TOKENS, [PROMPT])
-    alone = torch.cat([fn(small_clip(), row[None, : int(row.argmax()) + 1], [PROMPT]) for row in TOKENS])
-    return agree(alone, together, 1e-4) or "other features for a sentence among others than for the same one alone"
-
-
-def _prompt_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
-    leaf = PROMPT.clone().requires_grad_()
-    return fn(small_clip(), TOKENS, [leaf]), {"the prompt": leaf, "CLIP's weights": small_clip().parameters()}
-
-
 WIDTH, JOINT = 48, 32
 ENCODE_TEXT = Exercise(
     number="03.2",
@@ -213,12 +187,7 @@ ENCODE_TEXT = Exercise(
                 "x[torch.arange(C), end]",
             },
         ),
-        invariant(
-            "unit norm",
-            _norms,
-            expected="features of norm 1",
-            cause="F.normalize(..., dim=-1) is missing at the end, or works along another dimension",
-        ),
+        unit_norm(small_clip(), TOKENS),
         equals(
             (small_clip(), TOKENS),
             FrozenCLIP.encode_text,
@@ -258,18 +227,15 @@ ENCODE_TEXT = Exercise(
                 "and keep the lines of splice that use them": _tower()
             },
         ),
-        invariant(
-            "sentences do not mix",
-            _alone,
-            expected="every sentence on its own: neighbours and padding do not matter",
-            cause="a line works along the wrong dimension, or reads past EOT",
+        unmixed(
+            small_clip(),
+            TOKENS,
+            [row[None, : int(row.argmax()) + 1] for row in TOKENS],
+            [PROMPT],
+            what="sentence",
+            cause="a line works along the wrong dimension, or reads past EOT: neighbours and padding do not matter",
         ),
-        gradient(
-            _prompt_gradient,
-            reaches=["the prompt"],
-            spares=["CLIP's weights"],
-            name="the gradient passes through the frozen tower",
-        ),
+        prompts_learn(small_clip(), TOKENS, [PROMPT], "the gradient passes through the frozen tower"),
     ),
     hints=(
         "Six steps: embed the tokens, splice, add the places, run the blocks, take EOT's row, project. Frozen means "

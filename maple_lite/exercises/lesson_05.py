@@ -10,13 +10,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP, write_prompt
-from maple_lite.exercises.lesson_03 import N_CTX, TOKENS
-from maple_lite.exercises.shared import draw, small_clip
+from maple_lite.exercises.lesson_03 import N_CTX, POSITIONS, TOKENS
+from maple_lite.exercises.shared import (
+    added,
+    at_the_end,
+    cause_of_spread,
+    draw,
+    over_sos,
+    prompts_learn,
+    pushed,
+    small_clip,
+)
 from maple_lite.learners import DeepLanguage
 from maple_lite.seeds import seeded
 from maple_lite.teach.causes import cause_of_type
 from maple_lite.teach.exercise import Exercise, Facet, Mistake
-from maple_lite.teach.facets import Function, equals, gradient, number, returns, unchanged
+from maple_lite.teach.facets import Function, equals, number, returns, unchanged
 from maple_lite.teach.values import agree, describe
 from maple_lite.tokens import tokenize, word_ids
 
@@ -30,10 +39,11 @@ Into = Callable[[Tensor, int, Sequence[Tensor], Tensor], Tensor]  # (x, layer, p
 DEEP_PLACES = "a deep prompt got the positional embedding: it is added once, in layer 0, and not to deep prompts"
 
 
-def _tower(before: Into, after: Into | None = None, *, first: bool = True) -> Function:
+def _tower(before: Into, after: Into | None = None, *, first: bool = True, layers: bool = True) -> Function:
     """A text tower whose layers change their input, or output, in their own way.
 
-    `first` says whether the prompt of layer 0 is written as it should be, so that `before` is about the others.
+    `first` says whether the prompt of layer 0 is written as it should be, so that `before` is about the others, and
+    `layers` whether what the blocks put out is kept.
     """
 
     def encode_text(self: FrozenCLIP, tokens: Tensor, prompts: Sequence[Tensor] = (), positions: Any = None) -> Tensor:
@@ -43,7 +53,7 @@ def _tower(before: Into, after: Into | None = None, *, first: bool = True) -> Fu
         for i, block in enumerate(text.transformer.resblocks):
             x = (_own_prompt if i == 0 and first else before)(x, i, prompts, places)
             x = x + places if i == 0 else x
-            x = block(x, attn_mask=text.attn_mask[: x.shape[1], : x.shape[1]])
+            x = block(x, attn_mask=text.attn_mask[: x.shape[1], : x.shape[1]]) if layers else x
             x = after(x, i, prompts, places) if after else x
         x = text.ln_final(x[torch.arange(len(x)), tokens.argmax(dim=-1)])
         return F.normalize(x @ text.text_projection, dim=-1)
@@ -65,7 +75,12 @@ def _write(which: Callable[[int, int], int | None]) -> Into:
     return into
 
 
-def _if_there(change: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Into:
+def _if_there(change: Callable[[Tensor, Tensor], Tensor]) -> Into:
+    """`change(x, prompt)` where there is a prompt for the layer."""
+    return lambda x, i, prompts, places: change(x, prompts[i]) if i < len(prompts) else x
+
+
+def _with_places(change: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Into:
     """`change(x, prompt, places)` where there is a prompt for the layer."""
     return lambda x, i, prompts, places: change(x, prompts[i], places) if i < len(prompts) else x
 
@@ -86,6 +101,9 @@ NONE = {
     "the positional embedding is missing: it is added in layer 0, with or without prompts": _tower(
         lambda x, i, prompts, places: x - places if i == 0 else x, first=False
     ),
+    "the layers changed nothing: a block gives back what it made of x, so write x = block(x, attn_mask=mask)": _tower(
+        _same, layers=False
+    ),
 }
 ONE = {
     "the prompt changed nothing: in layer 0 it is written over the words, as in lesson 03": _tower(_same, first=False),
@@ -95,17 +113,18 @@ ONE = {
     "the prompt came a layer late: write prompts[i] before block(x, ...) of layer i, and count layers from 0": _tower(
         _write(lambda i, J: i - 1 if 0 < i <= J else None), first=False
     ),
+    "the first prompt was added to the words: it replaces them": _tower(_if_there(added), first=False),
+    "the first prompt stands at 0..n-1 and writes over SOS: it replaces 1..n": _tower(_if_there(over_sos), first=False),
+    "the first prompt stands at the end, over EOT: it replaces 1..n": _tower(_if_there(at_the_end), first=False),
 }
 TWO = {
     "only prompts[0] was used: layer 1 has a prompt of its own, prompts[1]": _tower(_same),
-    "the deep prompt was added to what stood there: it replaces it": _tower(
-        _if_there(lambda x, prompt, places: write_prompt(x, x[:, 1 : 1 + len(prompt)] + prompt))
-    ),
+    "the deep prompt was added to what stood there: it replaces it": _tower(_if_there(added)),
     DEEP_PLACES: _tower(
-        _if_there(lambda x, prompt, places: write_prompt(x, prompt + places[1 : 1 + len(prompt)])),
+        _with_places(lambda x, prompt, places: write_prompt(x, prompt + places[1 : 1 + len(prompt)])),
     ),
     "the positional embedding was added again in every layer that has a prompt: once, in layer 0, is enough": _tower(
-        _if_there(lambda x, prompt, places: write_prompt(x, prompt) + places)
+        _with_places(lambda x, prompt, places: write_prompt(x, prompt) + places)
     ),
     "the deep prompt was written after its layer, and entered the next one: write it before block(x, ...)": _tower(
         _same, lambda x, i, prompts, places: write_prompt(x, prompts[i]) if 0 < i < len(prompts) else x
@@ -120,15 +139,11 @@ TWO = {
         _write(lambda i, J: J - 1 - i if i < J else None), first=False
     ),
     "the deep prompt stands at 0..n-1 and writes over SOS: it replaces 1..n, as in layer 0": _tower(
-        _if_there(lambda x, prompt, _: torch.cat([prompt.expand(len(x), -1, -1), x[:, len(prompt) :]], dim=1))
+        _if_there(over_sos)
     ),
-    "the deep prompt stands at the end, over EOT: it replaces 1..n, as in layer 0": _tower(
-        _if_there(lambda x, prompt, _: torch.cat([x[:, : -len(prompt)], prompt.expand(len(x), -1, -1)], dim=1))
-    ),
+    "the deep prompt stands at the end, over EOT: it replaces 1..n, as in layer 0": _tower(_if_there(at_the_end)),
     "the deep prompt pushed the other tokens to the right, and the end was cut off: it replaces 1..n": _tower(
-        _if_there(
-            lambda x, prompt, _: torch.cat([x[:, :1], prompt.expand(len(x), -1, -1), x[:, 1 : -len(prompt)]], dim=1)
-        )
+        _if_there(pushed)
     ),
 }
 ALL = {
@@ -136,32 +151,53 @@ ALL = {
         _write(lambda i, J: i if i < min(J, LAYERS - 1) else None)
     )
 }
+ELSEWHERE = {
+    "the positions did not arrive, and the prompts stand at 1..n: write_prompt(x, prompts[i], positions)": _tower(
+        _own_prompt
+    ),
+    "the positions arrived in layer 0 alone: a deep prompt stands where the first one stood": _tower(
+        lambda x, i, prompts, _: write_prompt(x, prompts[i], None if i else POSITIONS) if i < len(prompts) else x,
+        first=False,
+    ),
+    "the positions arrived in deeper layers alone: the first prompt stands there, too": _tower(
+        _if_there(lambda x, prompt: write_prompt(x, prompt, POSITIONS))
+    ),
+}
 
 
 def _every_layer(fn: Function) -> None:
-    """Mistake unless every block gets L tokens and a mask that fits them; an error of the submission goes on."""
+    """Mistake unless every block gets L tokens and a fitting mask, with prompts for all layers and for one."""
+    for prompts in (PROMPTS, PROMPTS[:1]):
+        seen, failed = _what_enters(fn, prompts)
+        expected = f"{LAYERS} layers, each with a sequence of {LENGTH} tokens and a mask [{LENGTH}, {LENGTH}]"
+        for layer, (x, mask, given) in enumerate(seen):
+            _one_layer(expected, layer, x, mask, given)
+        if failed:
+            raise failed
+        if len(seen) != LAYERS:
+            cause = "every block runs once, also where there is no prompt for it: keep block(x, ...) outside of the if"
+            if len(seen) == len(prompts) < LAYERS:
+                cause = "the loop ended with the prompts (zip stops with the shorter list): loop over the blocks alone"
+            came = f"{len(seen)} layers were run" if len(seen) != 1 else "1 layer was run"
+            raise Mistake(expected, f"{came}, with a prompt for {len(prompts)}", cause)
+
+
+def _what_enters(fn: Function, prompts: Sequence[Tensor]) -> tuple[list[tuple[Tensor, Any, int]], Exception | None]:
+    """What every block was given (x, mask, number of arguments without a name), and the error that ended the walk."""
     blocks, seen = small_clip().text.transformer.resblocks, list[tuple[Tensor, Any, int]]()
 
     def note(_: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         seen.append(((arguments or tuple(named.values()))[0], named.get("attn_mask"), len(arguments)))
 
     hooks = [block.register_forward_pre_hook(note, with_kwargs=True) for block in blocks]
-    failed: Exception | None = None
     try:
-        fn(small_clip(), TOKENS, PROMPTS)
+        fn(small_clip(), TOKENS, prompts)
     except Exception as error:  # the layers may say more
-        failed = error
+        return seen, error
     finally:
         for hook in hooks:
             hook.remove()
-    expected = f"{LAYERS} layers, each with a sequence of {LENGTH} tokens and a mask [{LENGTH}, {LENGTH}]"
-    for layer, (x, mask, given) in enumerate(seen):
-        _one_layer(expected, layer, x, mask, given)
-    if failed:
-        raise failed
-    if len(seen) != LAYERS:
-        cause = "every block runs once, also where there is no prompt for it: keep block(x, ...) outside of the if"
-        raise Mistake(expected, f"{len(seen)} layers were run", cause)
+    return seen, None
 
 
 def _one_layer(expected: str, layer: int, x: Any, mask: Any, given: int) -> None:
@@ -184,12 +220,6 @@ def _one_layer(expected: str, layer: int, x: Any, mask: Any, given: int) -> None
         raise Mistake(expected, f"a mask {list(mask.shape)} in layer {layer}", cause)
 
 
-def _prompt_gradients(fn: Function) -> tuple[Tensor, dict[str, Any]]:
-    leaves = [prompt.clone().requires_grad_() for prompt in PROMPTS]
-    named: dict[str, Any] = {f"the prompt of layer {layer}": leaf for layer, leaf in enumerate(leaves)}
-    return fn(small_clip(), TOKENS, leaves), named | {"CLIP's weights": small_clip().parameters()}
-
-
 ENCODE_TEXT = Exercise(
     number="05.1",
     title="A new prompt at every layer",
@@ -208,11 +238,12 @@ ENCODE_TEXT = Exercise(
         equals(
             (small_clip(), TOKENS, PROMPTS), FrozenCLIP.encode_text, name="J = K: a prompt in every layer", mistakes=ALL
         ),
-        gradient(
-            _prompt_gradients,
-            reaches=[f"the prompt of layer {layer}" for layer in range(LAYERS)],
-            spares=["CLIP's weights"],
-            name="the gradient reaches every prompt",
+        prompts_learn(small_clip(), TOKENS, PROMPTS),
+        equals(
+            (small_clip(), TOKENS, PROMPTS[:2], POSITIONS),
+            FrozenCLIP.encode_text,
+            name="prompts at other positions",
+            mistakes=ELSEWHERE,
         ),
         unchanged((small_clip(), TOKENS, PROMPTS)),
     ),
@@ -231,8 +262,7 @@ ENCODE_TEXT = Exercise(
 
 # 05.2: how the prompts start
 
-INIT = "a photo of a"
-STD = 0.02
+INIT, OTHER = "a photo of a", "one small picture of"
 
 
 def deep_prompts(clip: FrozenCLIP, n_ctx: int, depth: int, init: str = INIT) -> nn.ParameterList:
@@ -240,13 +270,15 @@ def deep_prompts(clip: FrozenCLIP, n_ctx: int, depth: int, init: str = INIT) -> 
     return DeepLanguage(clip, n_ctx, depth, init).text
 
 
-def _made(fn: Function, n_ctx: int = N_CTX, depth: int = LAYERS, seed: int = 0) -> nn.ParameterList:
+def _made(
+    fn: Function, n_ctx: int = N_CTX, depth: int = LAYERS, init: Sequence[str] = (), seed: int = 0
+) -> nn.ParameterList:
     with seeded(seed):
-        return fn(small_clip(), n_ctx, depth)
+        return fn(small_clip(), n_ctx, depth, *init)
 
 
-def _words(n_ctx: int) -> Tensor:
-    return small_clip().text.token_embedding.weight[word_ids(INIT)[:n_ctx]]
+def _words(n_ctx: int, init: str = INIT) -> Tensor:
+    return small_clip().text.token_embedding.weight[word_ids(init)[:n_ctx]]
 
 
 SHAPES = {  # of wrong prompts, and what makes them
@@ -288,12 +320,18 @@ def _parameter_list(fn: Function) -> None:
 
 
 def _first_from_words(fn: Function) -> None:
-    """The first prompt holds the embeddings of the first n words, for n = 4 and n = 2."""
+    """The first prompt holds the embeddings of the first n words, for n = 4 and n = 2, and of another `init`."""
     for n_ctx in (N_CTX, 2):
         came = _made(fn, n_ctx)[0].detach()
         if not agree(_words(n_ctx), came, 1e-5):
             words = f"the embeddings of {' '.join(INIT.split()[:n_ctx])!r}"
             raise Mistake(words, "other numbers in the first prompt", _cause_of_first(came, n_ctx))
+    came = _made(fn, init=(OTHER,))[0].detach()
+    if not agree(_words(N_CTX, OTHER), came, 1e-5):
+        kept = agree(_words(N_CTX), came, 1e-5)
+        cause = "the words of init arrive as an argument: word_ids(init), and no words of your own"
+        got = f"the embeddings of {INIT!r}" if kept else "other numbers in the first prompt"
+        raise Mistake(f"the embeddings of {OTHER!r}, with init={OTHER!r}", got, cause)
 
 
 def _cause_of_first(came: Tensor, n_ctx: int) -> str:
@@ -331,40 +369,13 @@ def _others_at_random(fn: Function) -> None:
         cause = "[p] * k repeats one parameter, which all deep layers then share: draw a new one for each"
         raise Mistake(wanted, "one parameter in several layers", cause)
     numbers = torch.cat([torch.stack(list(_made(fn, seed=seed))[1:]).detach().flatten() for seed in range(4)])
-    cause = _cause_of_spread(numbers)
+    cause = cause_of_spread(numbers)
     if cause:
         came = f"a mean of {numbers.mean():.4f} and a standard deviation of {numbers.std():.4f}"
         raise Mistake(wanted, came, cause)
     if torch.equal(others[0], others[1]):
         cause = "the deep prompts are copies of one draw: draw for each layer"
         raise Mistake(wanted, "the same numbers in several layers", cause)
-
-
-SPREADS = {
-    1.0: "torch.randn has a standard deviation of 1: multiply by 0.02",
-    STD**2: "0.02 is the standard deviation, and it was squared once too often: multiply by 0.02 itself",
-    STD**0.5: "that is the square root of 0.02: multiply by 0.02 itself, which is the standard deviation",
-}
-
-
-def _cause_of_spread(numbers: Tensor) -> str:
-    """What makes numbers that are not from N(0, 0.02^2); "" for those that may be."""
-    mean, std = numbers.mean().item(), numbers.std().item()
-    if std < 1e-8:
-        return "all numbers are equal, so that all tokens start alike and get the same gradient: draw them"
-    if (numbers >= 0).all():
-        return "torch.rand draws from 0 to 1, so that no number is negative: torch.randn is the normal distribution"
-    if abs(mean) > 0.2 * std:
-        return "the mean is not 0: the numbers are normal around 0"
-    if (numbers.abs() / std).max() < 2:
-        return "no number is far out: these are not normal (torch.rand?), take torch.randn"
-    for value, cause in SPREADS.items():
-        if abs(std / value - 1) < 0.15:
-            return cause
-    right = abs(std / STD - 1) < 0.15
-    return (
-        "" if right else f"the standard deviation is {std / STD:.2g} times what it should be: torch.randn(...) * 0.02"
-    )
 
 
 def _new_and_learning(fn: Function) -> None:

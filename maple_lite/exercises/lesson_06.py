@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maple_lite.clip import FrozenCLIP
-from maple_lite.exercises.shared import draw
+from maple_lite.clip import FrozenCLIP, write_prompt
+from maple_lite.exercises.shared import cause_of_spread, draw, prompts_learn, rows, unit_norm, unmixed
 from maple_lite.learners import VPT
 from maple_lite.seeds import seeded
 from maple_lite.small import small_open_clip
 from maple_lite.teach.causes import cause_of_type
 from maple_lite.teach.exercise import Exercise, Facet, Mistake
-from maple_lite.teach.facets import Function, choice, equals, gradient, invariant, number, returns, unchanged
-from maple_lite.teach.values import agree, describe, literal
+from maple_lite.teach.facets import Function, choice, equals, number, returns, unchanged
+from maple_lite.teach.values import agree, describe
 
 
 @lru_cache
@@ -75,6 +75,7 @@ N_CTX = 3
 IMAGES = draw(2, 3, 32, 32)
 PROMPTS = [draw(N_CTX, 64, seed=10 + i) * 0.5 for i in range(4)]
 WIDTH, JOINT, OWN = 64, 32, 5  # d_v, D, 1 + N of the small CLIP
+Into = Callable[[Any, Tensor, int, Sequence[Tensor]], Tensor]  # (visual, x, layer, prompts) -> x
 
 
 def _tower(
@@ -130,25 +131,48 @@ def _tower(
     return encode_image
 
 
-def _norms(fn: Function) -> bool | str:
-    norms = fn(small_clip(), IMAGES).norm(dim=-1)
-    return agree(torch.ones(len(IMAGES)), norms, 1e-4) or f"features of norm {literal(norms.detach())}"
+def _walk(before: Into, after: Into | None = None, *, layers: bool = True) -> Function:
+    """An image tower that changes what enters a layer, or comes out, in its own way; `layers`: whether they count."""
+
+    def encode_image(self: FrozenCLIP, images: Tensor, prompts: Sequence[Tensor] = ()) -> Tensor:
+        visual = self.visual
+        x = visual._embeds(images)  # [B, 1 + N, d_v]
+        for i, block in enumerate(visual.transformer.resblocks):
+            x = before(visual, x, i, prompts)
+            x = block(x) if layers else x
+            x = after(visual, x, i, prompts) if after else x
+        return F.normalize(visual._pool(x[:, :OWN])[0] @ visual.proj, dim=-1)
+
+    return encode_image
 
 
-def _alone(fn: Function) -> bool | str:
-    """Whether a picture has the same features alone as among others."""
-    together = fn(small_clip(), IMAGES, PROMPTS)
-    alone = torch.cat([fn(small_clip(), image[None], PROMPTS) for image in IMAGES])
-    return agree(alone, together, 1e-4) or "other features for a picture among others than for the same one alone"
+def _same(visual: Any, x: Tensor, i: int, prompts: Sequence[Tensor]) -> Tensor:
+    return x
 
 
-def _prompt_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
-    leaves = [prompt.clone().requires_grad_() for prompt in PROMPTS]
-    named: dict[str, Any] = {f"the prompt of layer {i + 1}": leaf for i, leaf in enumerate(leaves)}
-    return fn(small_clip(), IMAGES, leaves), {**named, "CLIP's weights": small_clip().parameters()}
+def _append(which: Callable[[int, int], int]) -> Into:
+    """Appends prompt number `which(layer, J)`, if there is one, in place of the old prompts."""
+
+    def into(visual: Any, x: Tensor, i: int, prompts: Sequence[Tensor]) -> Tensor:
+        chosen = which(i, len(prompts))
+        if not 0 <= chosen < len(prompts):
+            return x
+        prompt = visual.ln_pre(prompts[chosen]) if i == 0 else prompts[chosen]
+        return torch.cat([x[:, :OWN], rows(x, prompt)], dim=1)
+
+    return into
 
 
-LAYERS = [f"the prompt of layer {i + 1}" for i in range(len(PROMPTS))]
+def _over_patches(norm: bool) -> Function:
+    """Prompts written over the first patches, as over words in lesson 05."""
+    return _walk(
+        lambda visual, x, i, prompts: (
+            write_prompt(x, visual.ln_pre(prompts[i]) if norm and i == 0 else prompts[i]) if i < len(prompts) else x
+        )
+    )
+
+
+OVER_PATCHES = "the prompts were written over the first patches, as over words in lesson 05: append them"
 ENCODE_IMAGE = Exercise(
     number="06.2",
     title="Walk through the image tower",
@@ -165,12 +189,7 @@ ENCODE_IMAGE = Exercise(
                 (2, OWN, WIDTH): "the residual stream came: pool it, project it, and normalise",
             },
         ),
-        invariant(
-            "unit norm",
-            _norms,
-            expected="features of norm 1",
-            cause="F.normalize(..., dim=-1) is missing at the end, or works along another dimension",
-        ),
+        unit_norm(small_clip(), IMAGES),
         equals(
             (small_clip(), IMAGES),
             FrozenCLIP.encode_image,
@@ -185,6 +204,12 @@ ENCODE_IMAGE = Exercise(
                     pool="patches"
                 ),
                 "the last token was read: CLIP reads CLS, the first one": _tower(pool="last"),
+                "the blocks changed nothing: a block gives back what it made of x, so write x = block(x)": _walk(
+                    _same, layers=False
+                ),
+                "the positional embedding was added a second time: self.visual._embeds(images) has done it": _walk(
+                    lambda visual, x, i, _: x + visual.positional_embedding if i == 0 else x
+                ),
             },
         ),
         equals(
@@ -211,6 +236,14 @@ ENCODE_IMAGE = Exercise(
                     pool="last"
                 ),
                 "the prompts were dropped after the first block: they travel on to the end": _tower(last="dropped"),
+                OVER_PATCHES: _over_patches(norm=True),
+                f"{OVER_PATCHES}, after self.visual.ln_pre": _over_patches(norm=False),
+                "the prompt was appended after its block: write prompts[i] before x = block(x)": _walk(
+                    _same, _append(lambda i, J: i)
+                ),
+                "prompts[0] was written again before later blocks: after the last prompt nothing is replaced": _walk(
+                    _append(lambda i, J: min(i, J - 1))
+                ),
             },
         ),
         equals(
@@ -231,6 +264,9 @@ ENCODE_IMAGE = Exercise(
                 "the prompts come a layer late: block i gets prompts[i]": _tower(deeper="late"),
                 "the prompts were added to what the layer before put out: they replace it": _tower(deeper="add"),
                 "the last prompts were dropped after their block: they travel on to the end": _tower(last="dropped"),
+                "the blocks got their prompts in reverse order: block i gets prompts[i]": _walk(
+                    _append(lambda i, J: J - 1 - i)
+                ),
             },
         ),
         equals(
@@ -246,18 +282,15 @@ ENCODE_IMAGE = Exercise(
                 ),
             },
         ),
-        invariant(
-            "pictures do not mix",
-            _alone,
-            expected="every picture on its own",
+        unmixed(
+            small_clip(),
+            IMAGES,
+            IMAGES.split(1),
+            PROMPTS,
+            what="picture",
             cause="a line works along the wrong dimension: tokens stand along dim=1",
         ),
-        gradient(
-            _prompt_gradient,
-            reaches=LAYERS,
-            spares=["CLIP's weights"],
-            name="the gradient reaches the prompts of all layers",
-        ),
+        prompts_learn(small_clip(), IMAGES, PROMPTS),
         unchanged((small_clip(), IMAGES, PROMPTS)),
     ),
     hints=(
@@ -337,22 +370,9 @@ def _draws(fn: Function) -> None:
     """Normal numbers with mean 0 and standard deviation 0.02, others in every layer and draw."""
     made = _made(fn, n_ctx=40)
     numbers = torch.stack([prompt.detach() for prompt in made])
-    spread, mean = numbers.std().item(), numbers.mean().item()
-    normal, expected = numbers.abs().max().item() > 0.05, "normal numbers with mean 0 and standard deviation 0.02"
-    causes = {
-        "all prompts are 0: with equal tokens they would all learn the same": spread == 0,
-        "torch.randn draws with standard deviation 1: multiply by 0.02": 0.9 < spread < 1.1,
-        "torch.rand draws from 0 to 1: take torch.randn, which is normal around 0": mean > 0.3 * spread,
-        "you multiplied by the variance: 0.02 is the standard deviation": 0.0003 < spread < 0.0005,
-        "you multiplied by the root of 0.02: 0.02 is the standard deviation, its square the variance": (
-            0.13 < spread < 0.15
-        ),
-        "these numbers stop at 0.04 or below: torch.randn draws normal ones, which do not": not normal,
-        "the standard deviation is 0.02: multiply torch.randn(...) by it": not 0.018 < spread < 0.022,
-    }
-    for cause, holds in causes.items():
-        if holds:
-            raise Mistake(expected, f"mean {mean:.3g}, standard deviation {spread:.3g}", cause)
+    if cause := cause_of_spread(numbers):
+        came = f"mean {numbers.mean():.3g}, standard deviation {numbers.std():.3g}"
+        raise Mistake("normal numbers with mean 0 and standard deviation 0.02", came, cause)
     if agree(made[0].detach(), made[1].detach(), 1e-6):
         cause = "one draw was copied to all layers: call torch.randn for each"
         raise Mistake("other numbers in every layer", "the same in two layers", cause)

@@ -18,7 +18,7 @@ from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded
 from maple_lite.teach.causes import cause_of_type, mismatch
 from maple_lite.teach.exercise import Exercise, Facet, Mistake
-from maple_lite.teach.facets import Function, choice, equals, invariant, number, unchanged
+from maple_lite.teach.facets import Function, choice, equals, invariant, number
 from maple_lite.teach.values import agree, describe, is_number, literal
 
 DEPTH, N_CTX = 3, 4  # of the checks' prompts; the small CLIP has 3 text layers
@@ -181,6 +181,21 @@ def _own_numbers(fn: Function) -> None:
                 raise Mistake("other random numbers in every layer", f"{other} and {name} start equal", cause)
 
 
+def _drawn_in_order(fn: Function) -> None:
+    """Other random numbers give other prompts, and the text prompts are drawn before the vision prompts."""
+    first, second = _made(fn)[1][0].data, None
+    with seeded(5):
+        second = fn(small_clip(), WORDS.clone(), DEPTH)[1][0].data
+    if agree(first, second, 1e-7):
+        cause = "something seeds torch inside the function, so that all starts are one: the notebook seeds around it"
+        raise Mistake("other random numbers from another start", "the same again", cause)
+    with seeded(3):
+        begin = random_prompt(N_CTX, VISION, first.device)
+    if agree(begin, first, 1e-7):
+        cause = "finish the list of text prompts first: then the same seed gives the numbers that the package draws"
+        raise Mistake("text prompts drawn before vision prompts", "a vision prompt drawn first", cause)
+
+
 PROMPTS = Exercise(
     number="07.1",
     title="Prompts for both towers",
@@ -191,6 +206,7 @@ PROMPTS = Exercise(
         Facet("the start: words, then small random numbers", _starts),
         Facet("all of them learn", _all_learn),
         Facet("no number is shared", _own_numbers),
+        Facet("drawn anew, text first", _drawn_in_order),
     ),
     hints=(
         "Two lists of `depth` prompts. The only difference: the text tower has words to start with, and the image "
@@ -230,6 +246,7 @@ NUMBERS = Exercise(
                 61_440: "four tokens in every layer: IVLP has 2",
                 9_437_184: "the two towers' numbers are added, and not multiplied: neither sees the other's",
                 1_280: "this is one token in one layer: times the tokens, times the layers",
+                3_072: "this is our tiny CLIP, 6 layers of width 128: take the widths and layers of ViT-B/16",
                 3_555_072: "this is MaPLe, with its couplings",
                 73_728: "this is VPT's number, with 8 tokens in the image tower alone",
             },
@@ -333,6 +350,12 @@ def _right_norms(fn: Function) -> None:
         "the losses of all pictures were added: cross-entropy takes their mean": _wrong(
             loss=lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum")
         ),
+        "the logarithm is missing: F.nll_loss takes log_softmax, and F.cross_entropy does both": _wrong(
+            loss=lambda logits, labels: F.nll_loss(logits.softmax(dim=-1), labels)
+        ),
+        "only the first picture was asked: take the loss of all of them": _wrong(
+            loss=lambda logits, labels: F.cross_entropy(logits[:1], labels[:1])
+        ),
         "softmax was taken twice: F.cross_entropy takes logits": _wrong(
             loss=lambda logits, labels: F.cross_entropy(logits.softmax(dim=-1), labels)
         ),
@@ -349,6 +372,9 @@ def _right_norms(fn: Function) -> None:
         ),
         "this is the mean of absolute values; a norm is the root of the sum of squares": _wrong(
             norm=lambda g: g.abs().mean()
+        ),
+        "of a matrix, torch.linalg.norm(g, 2) is the largest singular value: take g.norm(), without the 2": _wrong(
+            norm=lambda g: torch.linalg.matrix_norm(g, 2)
         ),
         "this is the largest number; a norm takes all of them": _wrong(norm=lambda g: g.abs().max()),
         "the norms of the tokens were averaged: take one norm of the whole gradient": _wrong(
@@ -371,6 +397,8 @@ def _right_norms(fn: Function) -> None:
             )
         raise Mistake(f"{first} {literal(wanted[first])}", "0 everywhere", cause)
     cause = "in this order: logits, F.cross_entropy, backward, and the root of the sum of squares of every .grad"
+    if agree(wanted, came, 0.06):
+        cause = "nearly right: were they rounded? Return the numbers as they are"
     raise Mistake(f"{first} {literal(wanted[first])}", literal(came[first]), cause)
 
 
@@ -380,10 +408,12 @@ def _twice(fn: Function) -> None:
     first, second = _on(fn, model), _on(fn, model)
     if agree(first, second, 1e-6):
         return
-    name = next(name for name in first if not agree(first[name], second[name], 1e-6))
-    cause = "something is left over from the first call"
-    if agree({key: 2 * value for key, value in first.items()}, second, 1e-6):
+    others = [name for name in first if not agree(first[name], second[name], 1e-6)]
+    name, cause = others[0], "something is left over from the first call"
+    if all(agree(2 * first[name], second[name], 1e-6) for name in others):
         cause = "backward() ADDS to .grad, and the gradients of the first call are still there: model.zero_grad() first"
+        if len(others) < len(first):
+            cause = "some gradients of the first call are still there, and backward() ADDS to them: clear all of them"
     raise Mistake(f"the same numbers from a second call ({name} {literal(first[name])})", literal(second[name]), cause)
 
 
@@ -491,18 +521,10 @@ def branches(learner: PromptLearner, keep: Collection[str]) -> tuple[list[Tensor
     return list(text), list(vision)
 
 
-@lru_cache
-def small_ivlp() -> IVLP:
-    """IVLP on the small CLIP."""
+def new_learner(kind: type[IVLP] | type[MaPLe] = IVLP) -> IVLP | MaPLe:
+    """A new learner on the small CLIP, the same at every call: what a submission does to one, the next does not see."""
     with seeded(4):
-        return IVLP(small_clip(), 2)
-
-
-@lru_cache
-def small_maple() -> MaPLe:
-    """MaPLe on the small CLIP, whose vision prompts are no parameters."""
-    with seeded(4):
-        return MaPLe(small_clip(), 2)
+        return kind(small_clip(), 2)
 
 
 KEPT: dict[str, tuple[str, ...]] = {
@@ -516,7 +538,7 @@ KEPT: dict[str, tuple[str, ...]] = {
 def _pair(fn: Function) -> None:
     """A pair of lists, whatever is kept."""
     for keep in KEPT.values():
-        came = fn(small_ivlp(), keep)
+        came = fn(new_learner(), keep)
         expected = "two lists, text prompts and vision prompts"
         if not isinstance(came, tuple | list) or len(came) != 2:
             cause = "return both, also where one is empty: return text, vision"
@@ -528,7 +550,12 @@ def _pair(fn: Function) -> None:
                 cause = "each tower's prompts are a list, one per layer"
                 if prompts is None:
                     cause = "no prompts is an empty list, []: the encoders go through it"
+                elif callable(prompts):
+                    cause = f"call the method: learner.{tower}_prompts(), with brackets"
                 raise Mistake(expected, f"{describe(prompts)} as {tower} prompts for keep={keep}", cause)
+            if any(not isinstance(prompt, Tensor) or not len(prompt) for prompt in prompts):
+                cause = "a tower without prompts gets [], and not a list with a None or an empty tensor per layer"
+                raise Mistake(expected, f"{len(prompts)} {tower} prompts without tokens for keep={keep}", cause)
 
 
 def _zeros(learner: PromptLearner, keep: Collection[str]) -> tuple[list[Tensor], list[Tensor]]:
@@ -567,21 +594,30 @@ def _lists(fn: Function) -> Function:
     return lambda learner, keep: tuple(list(prompts) for prompts in fn(learner, keep))
 
 
+ONE_TOWER = {
+    "in Python, 'text' and 'vision' in keep asks for 'vision' alone: write in keep for each of them": (
+        lambda learner, keep: branches(learner, ("text", "vision") if "vision" in keep else keep)
+    ),
+}
+
+
 def _equal(name: str, keep: tuple[str, ...]) -> Facet:
-    facet = equals((small_ivlp(), keep), branches, name=name, mistakes=MISTAKES)
-    return Facet(facet.name, lambda fn: facet.test(_lists(fn)))
+    mistakes = (ONE_TOWER if keep == ("vision",) else {}) | MISTAKES
+    return Facet(
+        name, lambda fn: equals((new_learner(), keep), branches, name=name, mistakes=mistakes).test(_lists(fn))
+    )
 
 
 def _still_there(fn: Function) -> bool | str:
-    """The learner has all of its prompts after the call."""
-    with seeded(4):
-        learner = IVLP(small_clip(), 2)
+    """The learner has all of its prompts after the call, and they still learn."""
+    learner = new_learner()
     before = [p.detach().clone() for p in learner.parameters()]
     for keep in KEPT.values():
         fn(learner, keep)
-        after = [p.detach() for p in learner.parameters()]
-        if not agree(before, after, 0):
+        if not agree(before, [p.detach() for p in learner.parameters()], 0):
             return f"a learner that lost prompts, after keep={keep}"
+        if not all(p.requires_grad for p in learner.parameters()):
+            return f"a learner whose prompts are frozen, after keep={keep}"
     return True
 
 
@@ -590,10 +626,10 @@ def _any_learner(fn: Function) -> None:
     expected = "the prompts of MaPLe, too, where vision prompts are computed from others"
     cause = "ask the learner by its methods, text_prompts() and vision_prompts(): not every learner keeps such lists"
     try:
-        text, vision = fn(small_maple(), ("vision",))
+        text, vision = fn(new_learner(MaPLe), ("vision",))
     except AttributeError as error:
         raise Mistake(expected, f"AttributeError: {error}", cause) from None
-    if not agree([], list(text), 0) or not agree(small_maple().vision_prompts(), list(vision), 1e-6):
+    if not agree([], list(text), 0) or not agree(new_learner(MaPLe).vision_prompts(), list(vision), 1e-6):
         raise Mistake(expected, f"{len(text)} text prompts and {len(vision)} vision prompts", cause)
 
 
@@ -608,9 +644,8 @@ BRANCHES = Exercise(
             "the learner keeps its prompts",
             _still_there,
             expected="a learner with all of its prompts after the call",
-            cause="choose what to return, and change nothing inside the learner: no del, clear, zero_ or .data =",
+            cause="choose what to return, and change nothing in the learner: no del, zero_, .data = or requires_grad_",
         ),
-        unchanged((small_ivlp(), ("text",)), name="inputs stay as they are"),
         Facet("works for any learner", _any_learner),
     ),
     hints=(

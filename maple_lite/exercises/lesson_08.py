@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.exercises.lesson_04 import NAMES
-from maple_lite.exercises.shared import draw, small_clip
+from maple_lite.exercises.shared import draw, kept, small_clip
 from maple_lite.learners import MaPLe
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.seeds import seeded
@@ -27,9 +26,8 @@ DEPTH, N_CTX = 3, 2
 WIDTH, VISION, JOINT = 48, 64, 32  # d_t, d_v and D of the small CLIP
 
 
-@lru_cache
-def small_maple(depth: int = DEPTH) -> MaPLe:
-    """MaPLe on the small CLIP, with long text prompts, and couplings that all differ."""
+def new_maple(depth: int = DEPTH) -> MaPLe:
+    """A new MaPLe on the small CLIP, the same at every call, with long text prompts, and couplings that all differ."""
     with seeded(1):
         learner = MaPLe(small_clip(), N_CTX, depth)
         for couple in learner.couple:
@@ -74,6 +72,8 @@ def _list_of_layers(fn: Function) -> None:
         raise Mistake(expected, f"a ModuleList of {len(came)}", cause)
     if single != 1:
         cause = "how many there are does not follow `depth`: only so many layers are prompted, not the whole tower"
+        if single == 2:
+            cause = "with a depth of 1 there is no deep layer: depth - 1 couplings are copies, and those may be none"
         raise Mistake("one coupling for a depth of 1, the first", f"{single} of them", cause)
 
 
@@ -113,9 +113,13 @@ def _direction(fn: Function) -> None:
 def _apart(fn: Function) -> None:
     """No two couplings share a weight."""
     weights = [weight for layer in fn(small_clip(), DEPTH) for weight in layer.parameters()]
-    if len({id(weight) for weight in weights}) == len(weights):
+    if len({weight.data_ptr() for weight in weights}) == len(weights):
         return
     cause = "the same layer stands there several times, and would stay the same for ever: copy it, copy.deepcopy(...)"
+    if len({id(weight) for weight in weights}) == len(weights):
+        cause = (
+            "x.data = y.data makes two layers look at one tensor: what one learns, the other has. copy.deepcopy(...)"
+        )
     raise Mistake(f"{DEPTH} layers with weights of their own", "layers that share their weights", cause)
 
 
@@ -145,6 +149,17 @@ def _start(fn: Function) -> None:
             raise Mistake(f"numbers between -{bound:.3f} and {bound:.3f}, as torch draws them", "other numbers", cause)
 
 
+def _in_order(fn: Function) -> None:
+    """The layer that is drawn first is the coupling of the first prompted layer."""
+    with seeded(3):
+        drawn = nn.Linear(WIDTH, VISION)
+    with seeded(3):
+        layers = fn(small_clip(), DEPTH)
+    if _same(layers[1], drawn):
+        cause = "the layer for the copies was drawn first: draw that of the first prompted layer before it"
+        raise Mistake("the first layer's coupling drawn first, as the package does", "the deep one first", cause)
+
+
 def _fresh(fn: Function) -> None:
     """Two calls draw different couplings, which all learn."""
     first, second = (list(fn(small_clip(), DEPTH)) for _ in range(2))
@@ -168,6 +183,7 @@ COUPLINGS = Exercise(
         Facet("weights of their own", _apart),
         Facet("the authors' start", _start),
         Facet("new weights that learn", _fresh),
+        Facet("drawn in the order of layers", _in_order),
     ),
     hints=(
         "Two layers are drawn at random. One is the first coupling. What becomes of the other, and how often?",
@@ -186,7 +202,7 @@ COUPLINGS = Exercise(
 def _list_of_prompts(fn: Function) -> None:
     """A list with one tensor [n, d_v] per prompted layer."""
     for depth in (DEPTH, 1):
-        came = fn(small_maple(depth))
+        came = fn(new_maple(depth))
         expected = f"a list of {depth} tensor{'s' * (depth > 1)} [n, d_v] = [{N_CTX}, {VISION}]"
         if not isinstance(came, list | tuple) or not all(isinstance(prompt, Tensor) for prompt in came):
             cause = "return a list of tensors, one for each prompted layer"
@@ -228,12 +244,28 @@ def _right_prompts(learner: MaPLe) -> Tensor:
 
 
 def _prompt_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
-    learner = small_maple()
+    learner = new_maple()
     output = torch.stack(list(fn(learner)))
     if not output.requires_grad:
         cause = "nothing behind these prompts can learn: compute them without torch.no_grad() and .detach()"
         raise Mistake("a gradient for text prompts and couplings", "prompts without any gradient", cause)
     return output, {"the text prompts": learner.text, "the couplings": learner.couple.parameters()}
+
+
+def _anew(fn: Function) -> None:
+    """Prompts are computed anew in every call, from parameters that stay what they are."""
+    learner = new_maple()
+    parameters = {name: id(weight) for name, weight in learner.named_parameters()}
+    fn(learner)
+    if parameters != {name: id(weight) for name, weight in learner.named_parameters()}:
+        cause = "something of self is replaced or added: the optimiser would go on with the old one. Only read from it"
+        raise Mistake("a learner with the parameters that it had", "other parameters", cause)
+    with torch.no_grad():
+        for weight in learner.parameters():
+            weight.mul_(2)  # a step of training
+    if not agree(_right_prompts(learner), torch.stack(list(fn(learner))), 1e-5):
+        cause = "they are kept from the first call: compute them in every call, for text prompts and couplings learn"
+        raise Mistake("other prompts after a step of training", "other ones than these parameters make", cause)
 
 
 VISION_PROMPTS = Exercise(
@@ -244,7 +276,7 @@ VISION_PROMPTS = Exercise(
         Facet("a list with a prompt per layer", _list_of_prompts),
         _stacked(
             returns(
-                (small_maple(),),
+                (new_maple(),),
                 (DEPTH, N_CTX, VISION),
                 torch.float32,
                 letters="J, n, d_v",
@@ -254,7 +286,7 @@ VISION_PROMPTS = Exercise(
         ),
         _stacked(
             equals(
-                (small_maple(),),
+                (new_maple(),),
                 _right_prompts,
                 name="prompt i is coupling i of text prompt i",
                 mistakes={
@@ -284,6 +316,11 @@ VISION_PROMPTS = Exercise(
                     "the prompts were brought to length 1: leave them as the couplings give them": _prompts(
                         lambda couples, texts: [F.normalize(prompt, dim=-1) for prompt in _each(couples, texts)]
                     ),
+                    "the prompts were bent (ReLU): a coupling is linear, and nothing comes after it": _prompts(
+                        lambda couples, texts: [prompt.relu() for prompt in _each(couples, texts)]
+                    ),
+                    "the prompts of the layers below were added: prompt i is coupling i of text prompt i, and no "
+                    "more": _prompts(lambda couples, texts: list(torch.stack(_each(couples, texts)).cumsum(dim=0))),
                     "the tokens of a prompt are in reverse order": _prompts(
                         lambda couples, texts: [prompt.flip(0) for prompt in _each(couples, texts)]
                     ),
@@ -300,6 +337,7 @@ VISION_PROMPTS = Exercise(
             },
             name="gradients reach text prompts and couplings",
         ),
+        Facet("computed anew, and nothing else changed", _anew),
     ),
     hints=(
         "self.text holds J text prompts, self.couple J couplings, both in the order of layers. What does entry i of "
@@ -324,6 +362,12 @@ PARAMETERS = Exercise(
             0.5,
             {
                 9 * (512 * 768 + 768): "those are the couplings alone: the 9 text prompts learn, too",
+                9 * 512 * 768: "those are the couplings' matrices alone: biases are learned, and text prompts, too",
+                9 * 2 * 512 + 9 * 512 * 768 + 768: "that is one bias for all: each of the 9 couplings has its own",
+                9 * 2 * 512 + 8 * (512 * 768 + 768): "that is 8 couplings: the first layer has one, too",
+                12 * 2 * 512 + 9 * (512 * 768 + 768): "only the 9 prompted layers have a text prompt, not all 12",
+                9 * 2 * 512 * 768: "a coupling has as many numbers for two tokens as for one: it takes each by itself",
+                5 * (2 * 128 + 128 * 128 + 128): "that is our tiny CLIP: take the widths and the depth of ViT-B/16",
                 9 * 2 * 512: "those are the text prompts alone: the couplings learn, too",
                 9 * 2 * 512 + 9 * 512 * 768: "the biases are missing: a layer 512 -> 768 has 768 of them",
                 9 * 2 * 512 + 9 * (512 * 768 + 512): "a bias is added to what comes out: 768 numbers, not 512",
@@ -374,11 +418,18 @@ def through_vision(model: PromptedCLIP, images: Tensor, labels: Tensor) -> list[
 
 def _model() -> PromptedCLIP:
     """A new model with MaPLe on the small CLIP: what a call leaves in .grad is not there for the next."""
-    return PromptedCLIP(small_clip(), copy.deepcopy(small_maple()), NAMES)
+    return PromptedCLIP(small_clip(), new_maple(), NAMES)
 
 
 def _pictures() -> Tensor:
     return draw(len(LABELS), 3, 32, 32, seed=3)
+
+
+def _asked(fn: Function, model: PromptedCLIP | None = None) -> Any:
+    """What a submission returns for a model; CLIP is as before afterwards."""
+    model = _model() if model is None else model
+    with kept(model.clip):
+        return call(fn, (model, _pictures(), LABELS))
 
 
 def _ways(
@@ -413,6 +464,9 @@ LOSSES = {
         loss=lambda logits, labels: -F.cross_entropy(logits, labels)
     ),
     "cross-entropy got probabilities: it takes logits": _ways(loss=_probabilities_again),
+    "the logit scale is missing: model.classify multiplies the similarities by it": _ways(
+        loss=lambda logits, labels: F.cross_entropy(logits / small_clip().logit_scale.exp(), labels)
+    ),
     "the layers are in reverse order": _ways(last=lambda found: list(found)[::-1]),
     "the gradients were brought to length 1: return them as they are": _ways(
         last=lambda found: [each / each.norm() for each in found]
@@ -425,11 +479,13 @@ def _list_of_gradients(fn: Function) -> None:
     """A list with one gradient [n, d_t] per text prompt."""
     expected = f"a list of {DEPTH} gradients [n, d_t] = [{N_CTX}, {WIDTH}]"
     try:
-        came = call(fn, (_model(), _pictures(), LABELS))
+        came = _asked(fn)
     except RuntimeError as error:
         if not any(words in str(error) for words in CUT):
             raise
         cause = "no way leads from this loss to the text prompts: both towers are cut. Detach the text features alone"
+        if CUT[0] in str(error):
+            cause = "this loss never saw the tensors that you ask for: take those of model.learner.text themselves"
         raise Mistake(expected, f"an error of torch: {' '.join(str(error).split())[:90]} ...", cause) from None
     if not isinstance(came, list | tuple) or not all(isinstance(each, Tensor) for each in came):
         cause = "return one gradient for each of model.learner.text, in a list"
@@ -441,6 +497,8 @@ def _list_of_gradients(fn: Function) -> None:
             cause = "do not stack or add them: a list, entry i for text prompt i"
         elif isinstance(came, list | tuple) and any(each is None for each in came):
             cause = "a prompt's .grad is None until loss.backward() has run"
+        elif isinstance(came, list | tuple) and all(isinstance(each, float) for each in came):
+            cause = "those are lengths: return the gradients themselves, which we measure later"
         raise Mistake(expected, describe(came), cause)
     shapes = {tuple(each.shape) for each in came}
     if len(came) == DEPTH and shapes == {(N_CTX, WIDTH)}:
@@ -460,7 +518,7 @@ def _list_of_gradients(fn: Function) -> None:
 
 def _right_gradients(fn: Function) -> None:
     """The gradients by way of the image tower."""
-    came = torch.stack(list(call(fn, (_model(), _pictures(), LABELS)))).detach()
+    came = torch.stack(list(_asked(fn))).detach()
     wanted = torch.stack(through_vision(_model(), _pictures(), LABELS))
     scale = wanted.abs().max()
     if agree(wanted / scale, came / scale, 1e-4):
@@ -474,7 +532,7 @@ def _right_gradients(fn: Function) -> None:
 def _twice(fn: Function) -> None:
     """A second call returns what the first did."""
     model = _model()
-    first, second = (torch.stack([each.clone() for each in fn(model, _pictures(), LABELS)]).detach() for _ in range(2))
+    first, second = (torch.stack([each.clone() for each in _asked(fn, model)]).detach() for _ in range(2))
     if agree(first / first.abs().max(), second / first.abs().max(), 1e-4):
         return
     cause = "loss.backward() ADDS to .grad: set it to None before (model.zero_grad()), or use torch.autograd.grad"
@@ -482,9 +540,18 @@ def _twice(fn: Function) -> None:
 
 
 def _still_learns(fn: Function) -> None:
-    """The call leaves all of the learner able to learn."""
+    """The call moves nothing, leaves all of the learner able to learn, and CLIP frozen."""
     model = _model()
-    fn(model, _pictures(), LABELS)
+    before = [weight.detach().clone() for weight in model.learner.parameters()]
+    with kept(model.clip):
+        fn(model, _pictures(), LABELS)
+        thawed = any(weight.requires_grad for weight in model.clip.parameters())
+    if thawed:
+        cause = "requires_grad of CLIP was switched on: gradients pass through frozen weights without it"
+        raise Mistake("a frozen CLIP", "one whose weights ask for gradients", cause)
+    if not agree(before, [weight.detach() for weight in model.learner.parameters()], 0):
+        cause = "only compute gradients: no step, and nothing is written into a parameter"
+        raise Mistake("the learner's numbers as they were", "numbers that have moved", cause)
     stuck = [name for name, weight in model.learner.named_parameters() if not weight.requires_grad]
     if stuck:
         cause = "requires_grad was switched off: cut the way for this one loss only, with .detach()"

@@ -14,3 +14,8 @@ class Bank(NamedTuple):
 
     right: dict[str, str]
     wrong: dict[str, tuple[str, str]]
+
+
+def indented(body: str) -> str:
+    """Lines of source text, moved in by four spaces."""
+    return "".join(f"    {line}\n" for line in body.splitlines())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from banks import Bank
+from banks import Bank, indented
 
 
 def similarity(body: str) -> str:
@@ -24,10 +24,6 @@ i = clip.encode_image(images)
 t = clip.encode_text(tokenize(sentences).to(clip.device))
 {ending}"""
     return "def classify(clip, images, class_names, template):\n" + indented(lines)
-
-
-def indented(body: str) -> str:
-    return "".join(f"    {line}\n" for line in body.splitlines())
 
 
 GOOD = "[template.format(name.replace('_', ' ')) for name in class_names]"

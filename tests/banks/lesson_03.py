@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from banks import Bank
-
-
-def indented(body: str) -> str:
-    return "".join(f"    {line}\n" for line in body.splitlines())
+from banks import Bank, indented
 
 
 def splice(body: str) -> str:
@@ -208,7 +204,7 @@ BANK = {
                     embed="with torch.no_grad():\n    x = text.token_embedding(tokens)",
                     unit="return F.normalize(x, dim=-1).detach()",
                 ),
-                "no gradient for the prompt",
+                "no gradient for prompts[0]",
             ),
             "77 places": (tower(places="x = x + text.positional_embedding"), "RuntimeError"),
             "the reference's own call": (tower(unit="F.normalize(x, dim=-1)"), "did you forget"),

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from banks import Bank
-
-
-def indented(body: str) -> str:
-    return "".join(f"    {line}\n" for line in body.splitlines())
-
+from banks import Bank, indented
 
 DOOR = "if i < len(prompts):\n    x = write_prompt(x, prompts[i], positions)"
 PLACES = "if i == 0:\n    x = x + text.positional_embedding[:length]"
@@ -33,7 +28,7 @@ def tower(*steps: str, before: str = "") -> str:
 def deep(*change: str) -> str:
     """An `encode_text` with a right first layer, and `change` at the input of deeper layers that have a prompt."""
     return tower(
-        "if i == 0 and prompts:\n    x = write_prompt(x, prompts[0])",
+        "if i == 0 and prompts:\n    x = write_prompt(x, prompts[0], positions)",
         PLACES,
         "if 0 < i < len(prompts):\n" + indented("n = len(prompts[i])\n" + "\n".join(change)).rstrip(),
         BLOCK,
@@ -57,17 +52,24 @@ BANK = {
         right={
             "two questions at the door": tower(DOOR, PLACES, BLOCK),
             "layer 0 before the loop": tower(
-                "if 0 < i < len(prompts):\n    x = write_prompt(x, prompts[i])",
+                "if 0 < i < len(prompts):\n    x = write_prompt(x, prompts[i], positions)",
                 BLOCK,
-                before="x = write_prompt(x, prompts[0]) if len(prompts) else x\n"
+                before="x = write_prompt(x, prompts[0], positions) if len(prompts) else x\n"
                 "x = x + text.positional_embedding[:length]",
             ),
             "a slice is written into a clone": tower(
-                "if i < len(prompts):\n    x = x.clone()\n    x[:, 1 : 1 + len(prompts[i])] = prompts[i]", PLACES, BLOCK
+                "if i < len(prompts):\n"
+                "    own = torch.arange(1, 1 + len(prompts[i])).expand(len(x), -1)\n"
+                "    places = own if positions is None else positions\n"
+                "    x = x.clone()\n    x[torch.arange(len(x))[:, None], places] = prompts[i]",
+                PLACES,
+                BLOCK,
             ),
             "cat, prompts from an iterator": tower(
-                "p = next(waiting, None)\nif p is not None:\n"
-                "    x = torch.cat([x[:, :1], p.expand(len(x), -1, -1), x[:, 1 + len(p):]], dim=1)",
+                "p = next(waiting, None)\nif p is not None and positions is None:\n"
+                "    x = torch.cat([x[:, :1], p.expand(len(x), -1, -1), x[:, 1 + len(p):]], dim=1)\n"
+                "elif p is not None:\n"
+                "    x = x.scatter(1, positions[..., None].expand(-1, -1, len(p[0])), p.repeat(len(x), 1, 1))",
                 PLACES,
                 BLOCK,
                 before="waiting = iter(prompts)",
@@ -190,6 +192,51 @@ BANK = {
                 tower("if i < len(prompts):\n    x = write_prompt(x, prompts[i].detach())", PLACES, BLOCK),
                 "gradient",
             ),
+            "the loop ends with the prompts": (
+                tower(DOOR, PLACES, BLOCK).replace(
+                    "i, block in enumerate(text.transformer.resblocks)",
+                    "i, (block, _) in enumerate(zip(text.transformer.resblocks, prompts))",
+                ),
+                "the loop ended with the prompts",
+            ),
+            "what the layers make is lost": (
+                tower(DOOR, PLACES, "block(x, attn_mask=mask)"),
+                "the layers changed nothing",
+            ),
+            "the first is added, too": (
+                tower("if i < len(prompts):\n    x[:, 1 : 1 + len(prompts[i])] += prompts[i]", PLACES, BLOCK),
+                "the first prompt was added to the words",
+            ),
+            "the first over SOS": (
+                tower(
+                    "if i < len(prompts):\n"
+                    "    x = torch.cat([prompts[i].expand(len(x), -1, -1), x[:, len(prompts[i]):]], dim=1)",
+                    PLACES,
+                    BLOCK,
+                ),
+                "the first prompt stands at 0..n-1",
+            ),
+            "the first over EOT": (
+                tower(
+                    "if i < len(prompts):\n"
+                    "    x = torch.cat([x[:, :-len(prompts[i])], prompts[i].expand(len(x), -1, -1)], dim=1)",
+                    PLACES,
+                    BLOCK,
+                ),
+                "the first prompt stands at the end",
+            ),
+            "positions ignored": (
+                tower(DOOR.replace(", positions", ""), PLACES, BLOCK),
+                "the positions did not arrive",
+            ),
+            "positions for the first alone": (
+                deep("x = write_prompt(x, prompts[i])"),
+                "the positions arrived in layer 0 alone",
+            ),
+            "positions for deep ones alone": (
+                tower(DOOR.replace("positions", "positions if i else None"), PLACES, BLOCK),
+                "the positions arrived in deeper layers alone",
+            ),
             "index out of range": (tower("x = write_prompt(x, prompts[i])", PLACES, BLOCK), "IndexError"),
             "no return": (tower(DOOR, PLACES, BLOCK).replace("return F", "F"), "did you forget"),
         },
@@ -234,6 +281,10 @@ BANK = {
             ),
             "transposed": (prompts(other="0.02 * torch.randn(clip.text_width, n_ctx)"), "are exchanged"),
             "one token": (prompts(other="0.02 * torch.randn(clip.text_width)"), "one token came"),
+            "words of one's own": (
+                prompts(FIRST.replace("word_ids(init)", 'word_ids("a photo of a")')),
+                "the words of init arrive as an argument",
+            ),
             "SOS and EOT": (
                 prompts("first = clip.text.token_embedding(tokenize([init]).to(clip.device))[0]\n"),
                 "SOS and EOT came along",

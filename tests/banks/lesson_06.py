@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from banks import Bank
+from banks import Bank, indented
 
 APPEND = """if i < len(prompts):
     prompt = visual.ln_pre(prompts[0]) if i == 0 else prompts[i]
     x = torch.cat([x[:, :own], prompt.expand(len(x), -1, -1)], dim=1)"""
-
-
-def indented(body: str, by: int = 4) -> str:
-    return "".join(f"{' ' * by}{line}\n" for line in body.splitlines())
 
 
 def tower(
@@ -103,6 +99,45 @@ if 0 < i < len(prompts):
                 "CLS and patches a second time",
             ),
             "ln_pre twice, always": (tower("if i == 0:\n    x = visual.ln_pre(x)\n" + APPEND), "has done it already"),
+            "over the first patches": (
+                tower(
+                    "if i < len(prompts):\n"
+                    "    rows = (prompts[i] if i else visual.ln_pre(prompts[0])).expand(len(x), -1, -1)\n"
+                    "    x = torch.cat([x[:, :1], rows, x[:, 1 + rows.shape[1]:]], dim=1)"
+                ),
+                "over the first patches, as over words in lesson 05: append them",
+            ),
+            "over the first patches, no ln_pre": (
+                tower(
+                    "if i < len(prompts):\n    x = torch.cat([x[:, :1], prompts[i].expand(len(x), -1, -1), "
+                    "x[:, 1 + len(prompts[i]):]], dim=1)"
+                ),
+                "append them, after self.visual.ln_pre",
+            ),
+            "after its block": (
+                tower("x = block(x)\n" + APPEND).replace("        x = block(x)\n    x, _", "    x, _"),
+                "appended after its block",
+            ),
+            "the last again": (
+                tower(
+                    "if prompts:\n"
+                    "    prompt = visual.ln_pre(prompts[0]) if i == 0 else prompts[min(i, len(prompts) - 1)]\n"
+                    "    x = torch.cat([x[:, :own], prompt.expand(len(x), -1, -1)], dim=1)"
+                ),
+                "was written again before later blocks",
+            ),
+            "reversed": (
+                tower(APPEND.replace("prompts[0]", "prompts[-1]").replace("else prompts[i]", "else prompts[-1 - i]")),
+                "in reverse order",
+            ),
+            "what the blocks make is lost": (
+                tower().replace("x = block(x)", "block(x)"),
+                "the blocks changed nothing",
+            ),
+            "positions once more": (
+                tower(embed="x = visual._embeds(images) + visual.positional_embedding"),
+                "the positional embedding was added a second time",
+            ),
             "before CLS": (
                 tower(first(parts="[rows.expand(len(x), -1, -1), x]")),
                 "the pooling reads a prompt",
@@ -153,10 +188,10 @@ if 0 < i < len(prompts):
             "no pooling": (tower(pool="x = visual.ln_post(x[:, :own])"), "one feature per token came"),
             "pair not unpacked": (tower(pool="x = visual._pool(x[:, :own])"), "unsupported operand"),
             "not expanded": (tower(first(parts="[x, rows]")), "same number of dimensions"),
-            "no gradient": (tower(unit="return F.normalize(x, dim=-1).detach()"), "no gradient for the prompt"),
+            "no gradient": (tower(unit="return F.normalize(x, dim=-1).detach()"), "no gradient for prompts[0]"),
             "deeper ones cut off": (
                 tower(APPEND.replace("else prompts[i]", "else prompts[i].detach()")),
-                "no gradient for the prompt of layer 2",
+                "no gradient for prompts[1]",
             ),
             "no return": (tower(unit="F.normalize(x, dim=-1)"), "did you forget"),
         },
@@ -184,16 +219,17 @@ if 0 < i < len(prompts):
             "depth and length": (drawn_as("0.02 * torch.randn(depth, clip.vision_width)"), "depth and n_ctx"),
             "an axis too many": (drawn_as("0.02 * torch.randn(1, n_ctx, clip.vision_width)"), "the axis for pictures"),
             "one token": (drawn_as("0.02 * torch.randn(clip.vision_width)"), "a single token"),
-            "variance": (drawn_as("0.02**2 * torch.randn(n_ctx, clip.vision_width)"), "by the variance"),
-            "root": (drawn_as("0.02**0.5 * torch.randn(n_ctx, clip.vision_width)"), "by the root of 0.02"),
-            "too large": (drawn_as("torch.randn(n_ctx, clip.vision_width)"), "with standard deviation 1"),
+            "variance": (drawn_as("0.02**2 * torch.randn(n_ctx, clip.vision_width)"), "squared once too often"),
+            "root": (drawn_as("0.02**0.5 * torch.randn(n_ctx, clip.vision_width)"), "square root of 0.02"),
+            "too large": (drawn_as("torch.randn(n_ctx, clip.vision_width)"), "a standard deviation of 1"),
             "uniform": (drawn_as("0.02 * torch.rand(n_ctx, clip.vision_width)"), "draws from 0 to 1"),
             "uniform around 0": (
                 drawn_as("0.04 * torch.rand(n_ctx, clip.vision_width) - 0.02"),
-                "stop at 0.04 or below",
+                "these are not normal",
             ),
-            "zeros": (drawn_as("torch.zeros(n_ctx, clip.vision_width)"), "all prompts are 0"),
-            "ten times": (drawn_as("0.2 * torch.randn(n_ctx, clip.vision_width)"), "the standard deviation is 0.02"),
+            "around 0.02": (drawn_as("0.02 + 0.02 * torch.randn(n_ctx, clip.vision_width)"), "the mean is not 0"),
+            "zeros": (drawn_as("torch.zeros(n_ctx, clip.vision_width)"), "all tokens start alike"),
+            "ten times": (drawn_as("0.2 * torch.randn(n_ctx, clip.vision_width)"), "10 times what it should be"),
             "frozen": (
                 drawn_as("0.02 * torch.randn(n_ctx, clip.vision_width), requires_grad=False"),
                 "leave requires_grad alone",

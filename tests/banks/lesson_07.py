@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from banks import Bank
-
-
-def indented(body: str) -> str:
-    return "".join(f"    {line}\n" for line in body.splitlines())
+from banks import Bank, indented
 
 
 def prompts(**changes: str) -> str:
@@ -50,9 +46,10 @@ BANK = {
             "list comprehensions": prompts(),
             "a loop": prompts(
                 deeper="text, vision = torch.nn.ParameterList([words.detach().clone()]), torch.nn.ParameterList()",
-                text="for layer in range(depth):",
-                random="    vision.append(torch.nn.Parameter(torch.randn(n, clip.vision_width) * 0.02))",
-                vision="    if layer:\n        text.append(torch.nn.Parameter(torch.randn(n, clip.text_width) * 0.02))",
+                text="while len(text) < depth:\n"
+                "    text.append(torch.nn.Parameter(torch.randn(n, clip.text_width) * 0.02))",
+                random="for _ in range(depth):",
+                vision="    vision.append(torch.nn.Parameter(torch.randn(n, clip.vision_width) * 0.02))",
             ),
             "init.normal_ on empty ones": prompts(
                 deeper="new = lambda d: torch.nn.init.normal_(torch.empty(n, d), std=0.02)",
@@ -154,6 +151,14 @@ BANK = {
                 prompts(vision="vision = torch.nn.ParameterList([random[0].clone() for _ in random])"),
                 "draw again for every layer and tower",
             ),
+            "seeded inside": (prompts(n="n = len(words)\ntorch.manual_seed(0)"), "something seeds torch inside"),
+            "vision first": (
+                prompts(
+                    n="n = len(words)\nrandom = [torch.randn(n, clip.vision_width) * 0.02 for _ in range(depth)]",
+                    random="",
+                ),
+                "finish the list of text prompts first",
+            ),
             "words themselves": (
                 prompts(text="text = torch.nn.ParameterList([words, *deeper])"),
                 "the very tensor that was passed in",
@@ -180,6 +185,7 @@ BANK = {
             "multiplied": ("answer = 2 * 12 * 512 * 768", "are added, and not multiplied"),
             "neither tokens nor layers": ("answer = 512 + 768", "one token in one layer"),
             "MaPLe's": ("answer = 3_555_072", "this is MaPLe"),
+            "the tiny CLIP's": ("answer = 2 * 2 * 6 * 128", "this is our tiny CLIP"),
             "words": ('answer = "30 thousand"', "write digits"),
         },
     ),
@@ -237,12 +243,22 @@ BANK = {
                 norms(loss="loss = F.cross_entropy(model(images).softmax(-1), labels)"),
                 "softmax was taken twice",
             ),
+            "no logarithm": (
+                norms(loss="loss = F.nll_loss(model(images).softmax(-1), labels)"),
+                "the logarithm is missing",
+            ),
+            "the first picture": (
+                norms(loss="loss = F.cross_entropy(model(images[:1]), labels[:1])"),
+                "only the first picture was asked",
+            ),
             "from the logits": (norms(loss="loss = model(images).sum()"), "not from a loss"),
             "no root": (size("g.square().sum().item()"), "the root is missing"),
             "mean of squares": (size("g.square().mean().sqrt().item()"), "the root of the mean of squares"),
             "plus and minus": (size("g.sum().item()"), "plus and minus cancel"),
             "absolute values": (size("g.abs().sum().item()"), "which is the 1-norm"),
             "mean of absolute values": (size("g.abs().mean().item()"), "the mean of absolute values"),
+            "the spectral norm": (size("torch.linalg.norm(g, 2).item()"), "the largest singular value"),
+            "rounded": (size("round(g.norm().item(), 2)"), "were they rounded"),
             "the largest": (size("g.abs().max().item()"), "this is the largest number"),
             "mean over tokens": (size("g.norm(dim=-1).mean().item()"), "the norms of the tokens were averaged"),
             "sum over tokens": (size("g.norm(dim=-1).sum().item()"), "the norms of the tokens were added"),
@@ -250,6 +266,7 @@ BANK = {
                 norms(grad="size = lambda w: w.detach().norm().item()"),
                 "norms of the parameters and not",
             ),
+            "half of it zeroed": (norms(zero="model.learner.text.zero_grad()"), "clear all of them"),
             "not zeroed": (norms(zero=""), "backward() ADDS to .grad"),
             "frozen ones are read": (
                 norms(grad="size = lambda w: w.grad.norm().item()"),
@@ -385,7 +402,37 @@ BANK = {
                     "        for p in prompts:\n            p.data.zero_()\n"
                     'return text if "text" in keep else [], vision if "vision" in keep else []'
                 ),
-                "change nothing inside the learner",
+                "change nothing in the learner",
+            ),
+            "freezes": (
+                branches(
+                    "learner.requires_grad_(False)\n"
+                    'text = learner.text_prompts() if "text" in keep else []\n'
+                    'return text, learner.vision_prompts() if "vision" in keep else []'
+                ),
+                "prompts are frozen",
+            ),
+            "empty tensors": (
+                branches(
+                    'text = [p if "text" in keep else p[:0] for p in learner.text_prompts()]\n'
+                    'return text, [p if "vision" in keep else p[:0] for p in learner.vision_prompts()]'
+                ),
+                "an empty tensor per layer",
+            ),
+            "methods without brackets": (
+                branches(
+                    'text = learner.text_prompts if "text" in keep else []\n'
+                    'return text, learner.vision_prompts if "vision" in keep else []'
+                ),
+                "call the method",
+            ),
+            "text and vision in keep": (
+                branches(
+                    'if "text" and "vision" in keep:\n'
+                    "    return learner.text_prompts(), learner.vision_prompts()\n"
+                    'return learner.text_prompts() if "text" in keep else [], []'
+                ),
+                "asks for 'vision' alone",
             ),
             "by attributes": (
                 branches(

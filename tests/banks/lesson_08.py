@@ -46,10 +46,9 @@ BANK = {
                 "    [torch.nn.Linear(clip.text_width, clip.vision_width) for _ in range(depth)]\n)\n"
                 "for layer in layers[2:]:\n    layer.load_state_dict(layers[1].state_dict())\nreturn layers"
             ),
-            "appended, deep one drawn first": built(
+            "appended": built(
+                "layers = torch.nn.ModuleList([torch.nn.Linear(clip.text_width, clip.vision_width)])\n"
                 "deep = torch.nn.Linear(clip.text_width, clip.vision_width)\n"
-                "layers = torch.nn.ModuleList()\n"
-                "layers.append(torch.nn.Linear(clip.text_width, clip.vision_width))\n"
                 "while len(layers) < depth:\n    layers.append(copy.deepcopy(deep))\nreturn layers"
             ),
         },
@@ -98,6 +97,25 @@ BANK = {
                     "return torch.nn.ModuleList(layers)"
                 ),
                 "it belongs to the first prompted layer",
+            ),
+            "the deep one drawn first": (
+                listed(
+                    COPIES, "deep, first = (torch.nn.Linear(clip.text_width, clip.vision_width) for _ in range(2))\n"
+                ),
+                "was drawn first",
+            ),
+            "two at least": (
+                listed("deep, *(copy.deepcopy(deep) for _ in range(depth - 2))"),
+                "there is no deep layer",
+            ),
+            "copies of the data only": (
+                built(
+                    TWO + "layers = torch.nn.ModuleList([first])\nwhile len(layers) < depth:\n"
+                    "    layers.append(torch.nn.Linear(clip.text_width, clip.vision_width))\n"
+                    "    layers[-1].weight.data, layers[-1].bias.data = deep.weight.data, deep.bias.data\n"
+                    "return layers"
+                ),
+                "makes two layers look at one tensor",
             ),
             "copies without their bias": (
                 built(
@@ -211,6 +229,32 @@ BANK = {
                 ),
                 "brought to length 1",
             ),
+            "a bend": (
+                prompts("return [couple(prompt).relu() for couple, prompt in zip(self.couple, self.text)]"),
+                "the prompts were bent",
+            ),
+            "summed over layers": (
+                prompts(
+                    "made, total = [], 0\nfor couple, prompt in zip(self.couple, self.text):\n"
+                    "    total = total + couple(prompt)\n    made.append(total)\nreturn made"
+                ),
+                "the prompts of the layers below were added",
+            ),
+            "kept from the first call": (
+                prompts(
+                    'if not hasattr(self, "made"):\n'
+                    "    self.made = [couple(prompt) for couple, prompt in zip(self.couple, self.text)]\n"
+                    "return self.made"
+                ),
+                "they are kept from the first call",
+            ),
+            "new text prompts": (
+                prompts(
+                    "self.text = torch.nn.ParameterList([prompt.detach().clone() for prompt in self.text])\n"
+                    "return [couple(prompt) for couple, prompt in zip(self.couple, self.text)]"
+                ),
+                "something of self is replaced",
+            ),
             "mean token": (
                 prompts("return [couple(prompt).mean(dim=0) for couple, prompt in zip(self.couple, self.text)]"),
                 "the tokens were averaged",
@@ -252,6 +296,12 @@ BANK = {
             "couplings alone": ("answer = 9 * (512 * 768 + 768)", "those are the couplings alone"),
             "prompts alone": ("answer = 9 * 2 * 512", "those are the text prompts alone"),
             "no biases": ("answer = 9 * 2 * 512 + 9 * 512 * 768", "the biases are missing"),
+            "matrices alone": ("answer = 9 * 512 * 768", "the couplings' matrices alone"),
+            "one bias": ("answer = 9 * 2 * 512 + 9 * 512 * 768 + 768", "that is one bias for all"),
+            "eight couplings": ("answer = 9 * 2 * 512 + 8 * (512 * 768 + 768)", "that is 8 couplings"),
+            "twelve text prompts": ("answer = 12 * 2 * 512 + 9 * (512 * 768 + 768)", "only the 9 prompted layers"),
+            "tokens times coupling": ("answer = 9 * 2 * 512 * 768", "as many numbers for two tokens as for one"),
+            "the tiny CLIP's": ("answer = 5 * (2 * 128 + 128 * 128 + 128)", "that is our tiny CLIP"),
             "biases of the wrong width": ("answer = 9 * 2 * 512 + 9 * (512 * 768 + 512)", "768 numbers, not 512"),
             "one coupling": ("answer = 9 * 2 * 512 + 512 * 768 + 768", "that is one coupling for all"),
             "two couplings": ("answer = 9 * 2 * 512 + 2 * (512 * 768 + 768)", "copies learn apart"),
@@ -315,6 +365,26 @@ BANK = {
                 "cross-entropy got probabilities",
             ),
             "logits": (way(loss="loss = logits.sum()"), "not of the loss"),
+            "no scale": (way(logits="logits = image_features @ text_features.T"), "the logit scale is missing"),
+            "new vision prompts": (
+                way(end="return list(torch.autograd.grad(loss, model.learner.vision_prompts()))"),
+                "this loss never saw",
+            ),
+            "lengths as numbers": (
+                way(end="return [g.norm().item() for g in torch.autograd.grad(loss, list(model.learner.text))]"),
+                "those are lengths",
+            ),
+            "a step": (
+                way(
+                    end="found = torch.autograd.grad(loss, list(model.learner.text))\n"
+                    "for prompt, g in zip(model.learner.text, found):\n    prompt.data -= 0.1 * g\nreturn found"
+                ),
+                "numbers that have moved",
+            ),
+            "CLIP thawed": (
+                way(text="model.clip.requires_grad_(True)\ntext_features = model.encode_classes().detach()"),
+                "whose weights ask for gradients",
+            ),
             "the loss": (way(end="return loss"), "that is the loss"),
             "the first prompt alone": (
                 way(end="return torch.autograd.grad(loss, list(model.learner.text))[0]"),

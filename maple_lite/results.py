@@ -1,4 +1,4 @@
-"""Stored result tables, as lessons show them beside what they train."""
+"""Stored result tables and the papers', as lessons show them beside what they train."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from maple_lite.files import data_folder
+from maple_lite.learners import METHODS
 from maple_lite.names import require_name
+
+PUBLISHED = {"CLIP": "zeroshot", "DeepLanguage": "language"}  # the others are ours in capitals
 
 
 def stored(name: str) -> pd.DataFrame:
@@ -35,3 +38,13 @@ def ladder(methods: Sequence[str], dataset: str = "zodiac", name: str = "first_l
     means = rows.groupby(["method", "split"]).accuracy.mean().unstack("split")
     ordered = means.loc[list(methods), ["base", "novel", "hm"]]
     return ordered.rename_axis(columns=None).reset_index()
+
+
+def paper(name: str) -> pd.DataFrame:
+    """The table data/paper/NAME.csv with our names of methods, without the methods that the course does not build.
+
+    >>> paper("base_to_novel_average")      # columns method, base, novel, hm, epochs
+    """
+    table = pd.read_csv(data_folder() / "paper" / f"{name}.csv")
+    table["method"] = [PUBLISHED.get(method, method.lower()) for method in table.method]
+    return table[table.method.isin(METHODS)].reset_index(drop=True)

@@ -7,8 +7,11 @@ import json
 import bands
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
-from maple_lite.results import ladder, stored
+from maple_lite.protocol import harmonic_mean
+from maple_lite.results import ladder, paper, stored
+from maple_lite.summaries import averages, complete, costs, gains, levels, over_seeds, shifts, spearman, unchanged
 
 ROWS = [
     ("coop", "zodiac", 1, "base", 80.0),
@@ -50,6 +53,110 @@ def test_what_is_not_stored_is_named(data):
         ladder(["maple"])
     with pytest.raises(ValueError, match="unknown dataset 'zodiacs': did you mean 'zodiac'"):
         ladder(["coop"], dataset="zodiacs")
+
+
+def test_published_tables_have_our_names_of_methods():
+    table = paper("base_to_novel_average")
+    assert table.method.tolist() == ["zeroshot", "coop", "cocoop", "vpt", "language", "ivlp", "maple"]
+    assert table.set_index("method").hm["maple"] == 78.55
+    assert set(paper("cross_dataset").method) == {"coop", "cocoop", "maple"}
+
+
+def base_to_novel_rows() -> pd.DataFrame:
+    """Two methods, two datasets and three seeds, with an accuracy of its own in every cell."""
+    rows = []
+    for method, gain in (("maple", 8.0), ("zeroshot", 0.0)):
+        for dataset, easy in (("chess", 60.0), ("cards", 20.0)):
+            for seed in (1, 2, 3):
+                base, novel = easy + gain + seed * (gain > 0), easy + 10 + gain / 2 - seed * (gain > 0)
+                for split, value in (("base", base), ("novel", novel), ("hm", harmonic_mean(base, novel))):
+                    rows.append((method, "preset", dataset, seed, 16, split, value, 10 * gain + seed, gain * 100))
+    columns = ["method", "variant", "dataset", "seed", "shots", "split", "accuracy", "cpu_seconds", "parameters"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_averages_have_the_harmonic_mean_of_averages_and_the_mean_of_harmonic_means():
+    table = averages(base_to_novel_rows())
+    assert table.method.tolist() == ["zeroshot", "maple"]
+    assert table[["base", "novel", "base_std"]].to_numpy().tolist() == [[40, 50, 0], [50, 52, 1]]
+    assert table.hm_of_averages.tolist() == pytest.approx([harmonic_mean(40, 50), harmonic_mean(50, 52)])
+    both = [harmonic_mean(60, 70), harmonic_mean(20, 30)]
+    assert table.mean_of_hms[0] == pytest.approx(sum(both) / 2)
+    assert (table.mean_of_hms < table.hm_of_averages).all()
+    seeds = pd.Series([harmonic_mean(49 + k, 53 - k) for k in (0, 1, 2)])
+    assert table.hm_std[1] == pytest.approx(seeds.std())
+
+
+def test_an_average_over_other_datasets_or_over_several_things_is_refused():
+    rows = base_to_novel_rows()
+    gappy = rows[~((rows.method == "maple") & (rows.dataset == "cards") & (rows.seed == 2))]
+    with pytest.raises(ValueError, match=r"\('maple', 2\) lacks cards: average over `complete\(results\)` instead"):
+        averages(gappy)
+    assert set(complete(gappy).dataset) == {"chess"}
+    assert len(complete(rows)) == len(rows)
+    with pytest.raises(ValueError, match="several values of 'split' would be averaged: choose one, or name it too"):
+        over_seeds(rows, "method")
+
+
+def test_means_and_spreads_are_over_seeds_of_averages_over_datasets():
+    table = over_seeds(base_to_novel_rows(), "method", "split").set_index(["method", "split"])
+    assert table.loc["maple", "base"].tolist() == [50, 1, 3]
+    one = base_to_novel_rows().query("seed == 1")
+    assert over_seeds(one, "method", "split")["std"].isna().all()
+
+
+def test_gains_are_those_of_the_same_seed_and_dataset():
+    rows = base_to_novel_rows()
+    table = gains(rows)
+    assert set(table.method) == {"maple"}
+    assert set(table.baseline) == {"zeroshot"}
+    found = table.set_index(["dataset", "split"])
+    assert found.loc[("cards", "base"), ["gain", "std", "seeds"]].tolist() == [10, 1, 3]
+    assert found.loc[("chess", "novel"), ["gain", "std", "seeds"]].tolist() == [2, 1, 3]
+    assert gains(rows, baseline="maple").gain.max() == pytest.approx(-table.gain.min())
+    with pytest.raises(ValueError, match="unknown method 'coop'"):
+        gains(rows, baseline="coop")
+    with pytest.raises(ValueError, match="zeroshot lacks chess with seed 3, which maple has: leave it out"):
+        gains(rows[~((rows.method == "zeroshot") & (rows.dataset == "chess") & (rows.seed == 3))])
+
+
+def test_levels_of_a_factor_have_the_preset_among_them():
+    rows = base_to_novel_rows().query("method == 'maple'")
+    more = [("depth: 3", 3.0), ("depth: 12", 12.0), ("depth: 5", 99.0), ("coupling: none", 1.0)]
+    table = pd.concat([rows, *(rows.assign(variant=name, accuracy=value) for name, value in more)])
+    found = levels(table, "depth", preset="5")
+    assert found[found.split == "base"].level.tolist() == [3, 5, 12]
+    assert found[found.split == "base"]["mean"].tolist() == [
+        3,
+        50,
+        12,
+    ]  # 50 is the preset's own
+    assert found[found.preset].level.unique().tolist() == [5]
+    assert set(found.factor) == {"depth"}
+    assert levels(table, "coupling").level.unique().tolist() == ["preset", "none"]
+    assert len(unchanged(table)) == len(rows) == len(unchanged(rows.drop(columns="variant")))
+    with pytest.raises(ValueError, match="unknown factor 'dept': did you mean 'depth'"):
+        levels(table, "dept")
+    with pytest.raises(ValueError, match="several values of 'shots'"):
+        levels(pd.concat([table, table.assign(shots=1)]), "depth")
+
+
+def test_costs_are_means_over_runs_beside_the_harmonic_mean_of_averages():
+    table = costs(base_to_novel_rows()).set_index("method")
+    assert table.loc["maple", ["cpu_seconds", "parameters"]].tolist() == [82, 800]
+    assert table.hm["zeroshot"] == pytest.approx(harmonic_mean(40, 50))
+
+
+def test_shifts_are_clean_minus_own_style_of_the_eleven_drawn_datasets():
+    table = shifts(stored("zero_shot")).set_index("dataset")
+    assert len(table) == 11
+    assert table.loc["objects"].tolist() == pytest.approx([99.0, 43.854, 99.0 - 43.854])
+
+
+def test_rank_correlation_equals_scipys():
+    x, y = [3.0, 1.0, 1.0, 8.0, 5.0], [2.0, 2.5, 1.0, 9.0, -4.0]
+    assert spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
+    assert spearman(x, [value**3 for value in x]) == pytest.approx(1)
 
 
 def records(*values, lesson="03_coop", name="novel"):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from maple_lite import __version__, pretrain
+from maple_lite import __version__, benchmark, pretrain
 from maple_lite.files import data_folder
 from maple_lite.lab import open_lab
 from maple_lite.learners import METHODS
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         options.run(options)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
         print(f"maple-lite: {error}", file=sys.stderr)
         return 2
     return 0
@@ -44,6 +44,12 @@ def parser() -> argparse.ArgumentParser:
     pretraining = commands.add_parser("pretrain", help="make a tiny CLIP: pretrain it on drawn pictures")
     pretrain.add_arguments(pretraining)
     pretraining.set_defaults(run=pretrain.run)
+
+    evaluation = commands.add_parser(
+        "benchmark", help="run the paper's evaluation, or a part of it, and keep its tables"
+    )
+    benchmark.add_arguments(evaluation)
+    evaluation.set_defaults(run=benchmark.run)
 
     settings = commands.add_parser("presets", help="show the authors' settings of every method")
     settings.add_argument("--task", default=TASKS[0], help=f"one of {', '.join(TASKS)}")

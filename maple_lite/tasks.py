@@ -1,13 +1,12 @@
-"""The papers' tasks as functions that return tidy frames: base-to-novel generalisation."""
+"""The papers' tasks as functions that return tidy frames: base-to-novel, cross-dataset, domains, few-shot curves."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
-from torch.utils.data import Dataset
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.evaluation import accuracy
@@ -18,6 +17,9 @@ from maple_lite.prompted import PromptedCLIP
 from maple_lite.protocol import base_and_novel, harmonic_mean
 from maple_lite.seeds import derived_seed, seeded
 from maple_lite.training import fit
+
+SEEDS = (1, 2, 3)  # the papers' averages are over three
+CURVE = (1, 2, 4, 8, 16)  # shots of CoOp's few-shot curves
 
 
 class Task(Protocol):
@@ -51,11 +53,24 @@ class Task(Protocol):
         ...
 
 
+class Recipe(NamedTuple):
+    """Which learner is trained, with which constructor's arguments and which settings of `fit`."""
+
+    kind: type[PromptLearner]
+    learner_kwargs: dict[str, Any]
+    fit_kwargs: dict[str, Any]
+
+
+def recipe(method: str, task: str, shots: int, source: str, clip: FrozenCLIP) -> Recipe:
+    """The authors' settings of a method on a task, as `preset` has them."""
+    return Recipe(METHODS[method], *preset(method, task, shots, source, clip))
+
+
 def base_to_novel(
     clip: FrozenCLIP,
     datasets: Iterable[Task],
     methods: Sequence[str] = tuple(METHODS),
-    seeds: Sequence[int] = (1, 2, 3),
+    seeds: Sequence[int] = SEEDS,
     shots: int = SHOTS,
 ) -> pd.DataFrame:
     """Tidy rows (method, dataset, seed, split, accuracy, seconds) of training on base and testing on novel classes.
@@ -65,54 +80,113 @@ def base_to_novel(
 
     >>> base_to_novel(load_clip(), [drawn("zodiac")], ["zeroshot", "maple"], seeds=[1])
     """
-    methods = [methods] if isinstance(methods, str) else list(methods)
-    for method in methods:
-        require_name("method", method, METHODS)
-    datasets = list(datasets)
-    if any(not hasattr(data, "class_names") for data in datasets):
-        raise ValueError(f"datasets must be datasets such as drawn('zodiac'), got {datasets}.")
-    cells = [(data, method, seed) for data in datasets for method in methods for seed in seeds]
-    if not cells:
-        raise ValueError("nothing to run: name at least one dataset, method and seed.")
-    return pd.concat([base_to_novel_cell(clip, *cell, shots=shots) for cell in cells], ignore_index=True)
+
+    def cell(data: Task, method: str, seed: int) -> dict[str, float]:
+        settings = recipe(method, "base-to-novel", shots, data.name, clip)
+        return train_on_base(clip, data, settings, seed, shots)[1]
+
+    return _sweep(datasets, methods, seeds, cell)
 
 
-def base_to_novel_cell(clip: FrozenCLIP, data: Task, method: str, seed: int, shots: int = SHOTS) -> pd.DataFrame:
-    """The three rows of `base_to_novel` for one dataset, method and seed."""
-    start = time.perf_counter()
-    base, novel = (data.subset(half) for half in base_and_novel(len(data.class_names)))
-    learner_kwargs, fit_kwargs = preset(method, "base-to-novel", shots, data.name, clip)
-    learner = trained(clip, method, base, base.train(shots, seed), seed, learner_kwargs, fit_kwargs)
-    rows = {}
-    for split, half in (("base", base), ("novel", novel)):
-        rows[split] = accuracy(PromptedCLIP(clip, learner, half.class_names), half.test())
-    rows["hm"] = harmonic_mean(rows["base"], rows["novel"])
-    seconds = time.perf_counter() - start
-    return pd.DataFrame(
-        [(method, data.name, seed, split, value, seconds) for split, value in rows.items()],
-        columns=["method", "dataset", "seed", "split", "accuracy", "seconds"],
-    )
-
-
-def trained(
+def few_shot_curve(
     clip: FrozenCLIP,
-    method: str,
-    data: Task,
-    train_set: Dataset,
-    seed: int,
-    learner_kwargs: dict[str, Any],
-    fit_kwargs: dict[str, Any],
-) -> PromptLearner:
-    """A learner of `method` for the classes of `data`, trained on `train_set`; zero-shot takes the data's template.
+    datasets: Iterable[Task],
+    methods: Sequence[str] = tuple(METHODS),
+    seeds: Sequence[int] = SEEDS,
+    shots: Sequence[int] = CURVE,
+) -> pd.DataFrame:
+    """Tidy rows (method, dataset, seed, split, accuracy, seconds, shots) of training and testing on all classes.
+
+    `split` is "all". Settings as in `base_to_novel`; those that nobody published are derived (see `preset`).
+
+    >>> few_shot_curve(load_clip(), [drawn("zodiac")], ["coop"], seeds=[1], shots=[1, 16])
+    """
+    datasets, frames = list(datasets), []
+    for count in [shots] if isinstance(shots, int) else shots:
+
+        def cell(data: Task, method: str, seed: int, count: int = count) -> dict[str, float]:
+            settings = recipe(method, "few-shot", count, data.name, clip)
+            return train_on_all(clip, data, {"all": data}, settings, seed, count)[1]
+
+        frames.append(_sweep(datasets, methods, seeds, cell).assign(shots=count))
+    if not frames:
+        raise ValueError("nothing to run: name at least one number of shots.")
+    return pd.concat(frames, ignore_index=True)
+
+
+def cross_dataset(
+    clip: FrozenCLIP,
+    source: Task,
+    targets: Iterable[Task],
+    methods: Sequence[str] = tuple(METHODS),
+    seeds: Sequence[int] = SEEDS,
+    shots: int = SHOTS,
+) -> pd.DataFrame:
+    """Tidy rows (method, dataset, seed, split, accuracy, seconds) of training on all of `source`, testing elsewhere.
+
+    `dataset` is the one trained on, `split` the one tested on: the source itself first, then the targets.
+
+    >>> cross_dataset(load_clip(), drawn("objects"), [drawn("zodiac"), drawn("chess")], ["maple"], seeds=[1])
+    """
+    tests = {data.name: data for data in [source, *targets]}
+    return _transfer("cross-dataset", clip, source, tests, methods, seeds, shots)
+
+
+def domain_generalisation(
+    clip: FrozenCLIP,
+    source: Task,
+    domains: Mapping[str, Task],
+    methods: Sequence[str] = tuple(METHODS),
+    seeds: Sequence[int] = SEEDS,
+    shots: int = SHOTS,
+) -> pd.DataFrame:
+    """As `cross_dataset`, with other pictures of the source's own classes: `domains` names them, and `split` does.
+
+    >>> domain_generalisation(load_clip(), drawn("objects"), {"sketch": drawn("objects", variant="sketch")}, ["maple"])
+    """
+    return _transfer("domain-generalisation", clip, source, {source.name: source, **domains}, methods, seeds, shots)
+
+
+def train_on_base(
+    clip: FrozenCLIP, data: Task, settings: Recipe, seed: int, shots: int
+) -> tuple[PromptLearner, dict[str, float]]:
+    """The learner trained on base classes, and its accuracies {"base", "novel", "hm"} in percent."""
+    base, novel = (data.subset(half) for half in base_and_novel(len(data.class_names)))
+    learner = trained(clip, base, base.train(shots, seed), settings, seed)
+    found = {}
+    for split, half in (("base", base), ("novel", novel)):
+        found[split] = accuracy(PromptedCLIP(clip, learner, half.class_names), half.test())
+    return learner, found | {"hm": harmonic_mean(found["base"], found["novel"])}
+
+
+def train_on_all(
+    clip: FrozenCLIP, source: Task, tests: Mapping[str, Task], settings: Recipe, seed: int, shots: int
+) -> tuple[PromptLearner, dict[str, float]]:
+    """The learner trained on all classes of `source`, and its accuracy in percent on each of `tests`.
+
+    Zero-shot CLIP, which needs no training, asks every test set in that set's own template.
+    """
+    learner = trained(clip, source, source.train(shots, seed), settings, seed)
+    found = {}
+    for name, data in tests.items():
+        asked = PromptLearner(data.template) if settings.kind is PromptLearner else learner
+        found[name] = accuracy(PromptedCLIP(clip, asked, data.class_names), data.test())
+    return learner, found
+
+
+def trained(clip: FrozenCLIP, data: Task, train_set: Any, settings: Recipe, seed: int) -> PromptLearner:
+    """A learner for the classes of `data`, trained on `train_set`; zero-shot takes the data's template.
 
     Image features are cached for learners that leave the image tower alone: drawn pictures have no augmentation.
     """
-    if method == "zeroshot":
+    if settings.kind is PromptLearner:
         return PromptLearner(data.template)
+    make: Any = settings.kind
     with seeded(derived_seed(seed)):
-        learner: PromptLearner = METHODS[method](clip, **learner_kwargs)  # type: ignore[arg-type]
+        learner: PromptLearner = make(clip, **settings.learner_kwargs)
     model = PromptedCLIP(clip, learner, data.class_names)
-    fit(model, train_set, **fit_kwargs, seed=seed, cache_features=not learner.vision_prompts(), bar=False)
+    cache = not learner.vision_prompts()
+    fit(model, train_set, **settings.fit_kwargs, seed=seed, cache_features=cache, bar=False)
     return learner
 
 
@@ -124,5 +198,47 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     cells = results.groupby(["dataset", "method", "split"], sort=False).accuracy.agg(["mean", "std"])
     text = [f"{row.mean_:.1f} ± {row.std_:.1f}" for row in cells.set_axis(["mean_", "std_"], axis=1).itertuples()]
     table = pd.Series(text, index=cells.index).unstack("split", sort=False)
-    seconds = results[results.split == "base"].groupby(["dataset", "method"], sort=False).seconds.mean()
+    each = results.drop_duplicates(["dataset", "method", "seed"])
+    seconds = each.groupby(["dataset", "method"], sort=False).seconds.mean()
     return table.assign(seconds=seconds.round(1)).reset_index()
+
+
+def _transfer(
+    task: str,
+    clip: FrozenCLIP,
+    source: Task,
+    tests: Mapping[str, Task],
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    shots: int,
+) -> pd.DataFrame:
+    """The rows of `cross_dataset` and `domain_generalisation`."""
+
+    def cell(data: Task, method: str, seed: int) -> dict[str, float]:
+        return train_on_all(clip, data, tests, recipe(method, task, shots, data.name, clip), seed, shots)[1]
+
+    return _sweep([source], methods, seeds, cell)
+
+
+def _sweep(
+    datasets: Iterable[Task],
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    cell: Callable[[Task, str, int], dict[str, float]],
+) -> pd.DataFrame:
+    """Tidy rows of `cell(data, method, seed)`, which gives {split: accuracy}, for every combination."""
+    methods = [methods] if isinstance(methods, str) else list(methods)
+    for method in methods:
+        require_name("method", method, METHODS)
+    datasets = list(datasets)
+    if any(not hasattr(data, "class_names") for data in datasets):
+        raise ValueError(f"datasets must be datasets such as drawn('zodiac'), got {datasets}.")
+    rows = []
+    for data, method, seed in ((data, method, seed) for data in datasets for method in methods for seed in seeds):
+        start = time.perf_counter()
+        found = cell(data, method, seed)
+        seconds = time.perf_counter() - start
+        rows += [(method, data.name, seed, split, value, seconds) for split, value in found.items()]
+    if not rows:
+        raise ValueError("nothing to run: name at least one dataset, method and seed.")
+    return pd.DataFrame(rows, columns=["method", "dataset", "seed", "split", "accuracy", "seconds"])

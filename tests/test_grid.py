@@ -1,0 +1,161 @@
+"""The cells of the evaluation, the variants behind the ablations, and the version of the code."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+
+from maple_lite import IVLP, METHODS, FrozenCLIP, MaPLe, PromptedCLIP, load_clip, seeded
+from maple_lite.ablations import ProgressiveCLIP, ReversedCoupling, coop_variants, maple_variants, varied
+from maple_lite.code import DECIDING, _bare, code_version
+from maple_lite.drawn import DRAWN, drawn
+from maple_lite.grid import PROBE, SMALL, TASKS, Cell, Where, cells, compute, config, effort
+
+NAMES = ["cat", "big dog", "small red car"]
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return load_clip(device="cpu")
+
+
+def test_the_whole_evaluation_is_what_the_papers_report_with_three_seeds(tiny):
+    found = {task: cells(task, tiny) for task in TASKS}
+    assert len(found["base_to_novel"]) == 11 * 7 * 3
+    assert len(found["transfer"]) == 7 * 3
+    variants = 1 + len(maple_variants(tiny))
+    assert len(found["ablations"]) == variants * 3 * 3
+    assert len(found["few_shot"]) == (7 + 1 + len(coop_variants(2))) * 5 * 3 * 3
+    assert {cell.dataset for cell in found["few_shot"]} == set(SMALL)
+    sizes = {name: len(drawn(name).class_names) for name in DRAWN}
+    assert sum(sizes[name] for name in SMALL) == sum(sorted(sizes.values())[:3])
+
+
+def test_seeds_come_one_after_the_other_and_the_longest_cell_first(tiny):
+    found = cells("base_to_novel", tiny, ["zodiac", "cards"], seeds=[1, 2])
+    assert [cell.seed for cell in found] == [1] * 14 + [2] * 14
+    efforts = [effort(cell, tiny) for cell in found[:14]]
+    assert efforts == sorted(efforts, reverse=True)
+    assert (found[0].dataset, found[0].method) == ("cards", "cocoop")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (("base2novel",), "unknown task 'base2novel': did you mean 'base_to_novel'"),
+        (("transfer", ["zodiac"]), "unknown dataset of transfer 'zodiac': choose one of objects"),
+        (("ablations", None, ["coop"]), "unknown method of ablations 'coop': choose one of maple"),
+        (("few_shot", None, None, [1], [0]), "shots must be at least 1, got 0"),
+    ],
+)
+def test_what_a_task_has_not_is_refused(tiny, arguments, words):
+    task, *rest = arguments
+    with pytest.raises(ValueError, match=words):
+        cells(task, tiny, *rest)
+
+
+def test_a_configuration_tells_every_setting_and_nothing_else(tiny):
+    cell = Cell("base_to_novel", "zodiac", "maple", "preset", 1, 16)
+    others = [
+        Cell("base_to_novel", "zodiac", "maple", "preset", 2, 16),
+        Cell("base_to_novel", "zodiac", "maple", "preset", 1, 8),
+        Cell("base_to_novel", "zodiac", "ivlp", "preset", 1, 16),
+        Cell("ablations", "zodiac", "maple", "depth: 2", 1, 16),
+    ]
+    assert config(cell, tiny) == config(Cell(*vars(cell).values()), tiny)
+    assert len({config(each, tiny) for each in [cell, *others]}) == 5
+
+
+def test_a_cell_measures_its_accuracies_time_and_parameters():
+    done = compute(Cell("few_shot", "digits", "language", "preset", 1, 1), Where(threads=torch.get_num_threads()))
+    assert list(done.accuracies) == ["all"]
+    assert 10 < done.accuracies["all"] <= 100
+    assert set(done.measured) == {"seconds", "cpu_seconds", "parameters", "config"}
+    assert done.measured["parameters"] == sum(weight.numel() for weight in done.learner.parameters())
+    probe = compute(Cell("few_shot", "digits", PROBE, "preset", 1, 16), Where(threads=torch.get_num_threads()))
+    assert probe.learner is None
+    assert probe.accuracies["all"] > 80
+
+
+def images_of(clip):
+    return torch.randn(2, 3, *clip.visual.image_size, generator=torch.Generator().manual_seed(0))
+
+
+def made(variant, clip):
+    kind, learner_kwargs, _ = varied(variant, "base-to-novel", 16, "zodiac", clip)
+    inside = clip if variant.clip is FrozenCLIP else variant.clip(clip.model)
+    return PromptedCLIP(inside, kind(clip, **learner_kwargs), NAMES)
+
+
+def test_every_variant_trains_all_its_parameters(clip):
+    for name, variant in maple_variants(clip).items():
+        model = made(variant, clip)
+        model(images_of(clip))[:, 0].sum().backward()
+        left = [part for part, weight in model.learner.named_parameters() if weight.grad is None]
+        assert not left, (name, left)
+
+
+def test_every_variant_differs_from_the_preset_in_its_factor_alone(clip):
+    plain = varied(maple_variants(clip)["coupling: one for all layers"], "base-to-novel", 16, "zodiac", clip)
+    assert plain.kind is not MaPLe
+    for variant in maple_variants(clip).values():
+        kind, kwargs, fit_kwargs = varied(variant, "base-to-novel", 16, "zodiac", clip)
+        changed = {name for name in kwargs if kwargs[name] != plain.learner_kwargs[name]}
+        assert changed <= set(variant.change)
+        assert fit_kwargs == plain.fit_kwargs
+        assert (kind is MaPLe) == (variant.kind is None)
+
+
+def test_a_shared_coupling_counts_once_and_a_network_has_as_many_weights_as_a_linear_function(clip):
+    variants = maple_variants(clip)
+    counts = {
+        name: sum(weight.numel() for weight in made(variants[name], clip).learner.couple.parameters())
+        for name in ("coupling: one for all layers", "coupling: small network", "initialisation: other words")
+    }
+    shared, network, linear = counts.values()
+    depth = MaPLe(clip).config["depth"]
+    assert shared * depth == linear
+    assert abs(network - linear) < 0.02 * linear
+
+
+def test_words_at_every_layer_are_the_words(clip):
+    learner = made(maple_variants(clip)["initialisation: words at every layer"], clip).learner
+    assert all(torch.equal(prompt, MaPLe(clip).text[0]) for prompt in learner.text)
+
+
+def test_reversed_text_prompts_are_functions_of_the_vision_prompts(clip):
+    learner = ReversedCoupling(clip, depth=2)
+    sum(prompt.sum() for prompt in learner.text_prompts()).backward()
+    assert all(prompt.grad.abs().sum() > 0 for prompt in learner.vision)
+    assert [list(prompt.shape) for prompt in learner.text_prompts()] == [[2, clip.text_width]] * 2
+
+
+def test_added_prompts_equal_replaced_ones_at_depth_1_and_nothing_at_zero(clip):
+    adding = ProgressiveCLIP(clip.model)
+    with seeded(1):
+        shallow, deep = IVLP(clip, depth=1), IVLP(clip, depth=3)
+    images = images_of(clip)
+    assert torch.equal(PromptedCLIP(adding, shallow, NAMES)(images), PromptedCLIP(clip, shallow, NAMES)(images))
+    with torch.no_grad():
+        deep.text[0].copy_(shallow.text[0])
+        deep.vision[0].copy_(shallow.vision[0])
+        assert not torch.equal(PromptedCLIP(adding, deep, NAMES)(images), PromptedCLIP(clip, deep, NAMES)(images))
+        for prompt in [*deep.text[1:], *deep.vision[1:]]:
+            prompt.zero_()
+    torch.testing.assert_close(PromptedCLIP(adding, deep, NAMES)(images), PromptedCLIP(clip, shallow, NAMES)(images))
+    tokens = PromptedCLIP(clip, shallow, NAMES).tokens
+    assert torch.equal(adding.encode_text(tokens), clip.encode_text(tokens))
+    assert torch.equal(adding.encode_image(images), clip.encode_image(images))
+
+
+def test_the_code_version_ignores_comments_and_sees_code(monkeypatch):
+    assert _bare('"""One."""\ndef f():\n    """Two."""\n    # three\n    return 1') == _bare("def f():\n    return 1")
+    assert _bare("def f():\n    return 1") != _bare("def f():\n    return 2")
+    assert len(code_version()) == 8
+
+
+def test_every_module_that_defines_a_learner_a_picture_or_a_training_step_decides():
+    for thing in [*METHODS.values(), FrozenCLIP, PromptedCLIP, ProgressiveCLIP, drawn, compute]:
+        assert inspect.getmodule(thing).__name__.removeprefix("maple_lite.") in DECIDING

@@ -444,7 +444,7 @@ show(
 )
 
 # %%
-runs = stored("first_look")
+runs = stored("base_to_novel")
 runs = runs[(runs.dataset == "zodiac") & runs.method.isin(["language", "vpt", "ivlp"])]
 spread = runs[runs.split != "hm"].groupby(["split", "method"]).accuracy.agg(["mean", "min", "max"])
 print("ours, zodiac, three seeds")

@@ -671,8 +671,8 @@ show(
 )
 
 # %%
-first_look = stored("first_look")
-cells = first_look.groupby(["dataset", "method", "split"]).accuracy.agg(["mean", "std"])
+runs = stored("base_to_novel").query("dataset in ('zodiac', 'mathematics', 'cards')")
+cells = runs.groupby(["dataset", "method", "split"]).accuracy.agg(["mean", "std"])
 shown = {key: f"{row['mean']:.1f} ± {row['std']:.1f}" for key, row in cells.iterrows()}
 hm = cells.xs("hm", level="split")
 best = 0

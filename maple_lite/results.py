@@ -23,7 +23,7 @@ def stored(name: str) -> pd.DataFrame:
     return pd.read_csv(file)
 
 
-def ladder(methods: Sequence[str], dataset: str = "zodiac", name: str = "first_look") -> pd.DataFrame:
+def ladder(methods: Sequence[str], dataset: str = "zodiac", name: str = "base_to_novel") -> pd.DataFrame:
     """A row (method, base, novel, hm) in percent per method, in their order: stored means over seeds on a dataset.
 
     `hm` is the mean of the seeds' harmonic means. Raises ValueError for a method or dataset that is not in the table.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import tables
 from pandas.testing import assert_series_equal
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip
 from maple_lite.drawn import DRAWN
 from maple_lite.files import data_folder
+from maple_lite.grid import Cell, Where, compute
 from maple_lite.zero_shot import pictures
 
 RESULTS = sorted((data_folder() / "results").glob("*.csv"))
@@ -38,6 +40,20 @@ def test_the_stored_zero_shot_accuracies_come_out_again():
         again[dataset, style] = accuracy(model, data)
     expected = stored[list(again)]
     assert_series_equal(pd.Series(again), expected, check_names=False, check_index=False, atol=1.0)  # other hardware
+
+
+@pytest.mark.parametrize("method", ["zeroshot", "language"])
+def test_a_stored_cell_comes_out_again(method):
+    stored = pd.read_csv(data_folder() / "results" / "base_to_novel.csv").query("dataset == 'zodiac' and seed == 1")
+    expected = stored[stored.method == method].set_index("split").accuracy
+    found = compute(Cell("base_to_novel", "zodiac", method, "preset", 1, 16), Where()).accuracies
+    assert found == pytest.approx(expected.to_dict(), abs=3)  # other hardware rounds otherwise: a few pictures of 300
+
+
+def test_the_page_of_results_is_that_of_the_stored_tables():
+    assert (data_folder() / "results" / "TABLES.md").read_text(encoding="utf-8") == tables.page()
+    readme = (data_folder().parent / "README.md").read_text(encoding="utf-8")
+    assert tables.average_table() in readme
 
 
 def test_the_tiny_clip_is_small_enough_for_a_clone():

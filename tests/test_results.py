@@ -31,7 +31,7 @@ ROWS = [
 def data(tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
     frame = pd.DataFrame(ROWS, columns=["method", "dataset", "seed", "split", "accuracy"])
-    frame.to_csv(tmp_path / "results" / "first_look.csv", index=False)
+    frame.to_csv(tmp_path / "results" / "base_to_novel.csv", index=False)
     monkeypatch.setenv("MAPLE_LITE_DATA", str(tmp_path))
     return tmp_path
 
@@ -44,9 +44,9 @@ def test_a_ladder_has_the_methods_in_their_order_with_means_over_the_seeds_of_on
 
 
 def test_what_is_not_stored_is_named(data):
-    assert len(stored("first_look")) == len(ROWS)
+    assert len(stored("base_to_novel")) == len(ROWS)
     with pytest.raises(
-        FileNotFoundError, match=r"no stored results 'second' in .*: the tables there are: first_look\."
+        FileNotFoundError, match=r"no stored results 'second' in .*: the tables there are: base_to_novel\."
     ):
         stored("second")
     with pytest.raises(ValueError, match="unknown method 'maple': choose one of coop, zeroshot"):

@@ -1,0 +1,142 @@
+"""The stored results as tables to read: `python benchmarks/tables.py` writes data/results/TABLES.md."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from maple_lite.drawn import DRAWN
+from maple_lite.files import data_folder, write_whole
+from maple_lite.grid import SMALL, SOURCE
+from maple_lite.plots import TITLES
+from maple_lite.results import paper, stored
+from maple_lite.styles import VARIANTS
+from maple_lite.summaries import averages, levels, over_seeds, unchanged
+
+PRESETS = {
+    "depth": "5",
+    "length, from words": "2",
+    "length, random": "2, from words",
+    "initialisation": "words at the first layer",
+    "coupling": "one per layer",
+    "deep prompts": "replaced",
+}
+"""What the preset is among the levels of each factor."""
+COLUMNS = {"base": "base", "novel": "novel", "hm_of_averages": "hm"}  # of `averages`, and of their deviations
+
+
+def average_table() -> str:
+    """Base-to-novel averages over the datasets, beside the papers'."""
+    ours = averages(stored("base_to_novel")).to_dict("records")
+    theirs = paper("base_to_novel_average").set_index("method").to_dict("index")
+    rows = []
+    for own in ours:
+        numbers = [spread(own[name], own[f"{std}_std"]) for name, std in COLUMNS.items()]
+        published = [f"{theirs[own['method']][name]:.2f}" for name in ("base", "novel", "hm")]
+        rows.append([TITLES[own["method"]], *numbers, f"{own['mean_of_hms']:.1f}", *published])
+    header = ["", "base", "novel", "HM of averages", "mean of HMs", "paper: base", "novel", "HM of averages"]
+    return markdown(header, rows)
+
+
+def per_dataset_table() -> str:
+    """Harmonic means of every dataset and method."""
+    means = over_seeds(unchanged(stored("base_to_novel")).query("split == 'hm'"), "dataset", "method")
+    return crossed(means, "dataset", DRAWN)
+
+
+def transfer_table(targets: Sequence[str]) -> str:
+    """Accuracy of the methods trained on objects, on some test sets."""
+    table = unchanged(stored("transfer"))
+    means = over_seeds(table[table.split.isin(targets)].drop(columns="dataset"), "split", "method")
+    return crossed(means, "split", targets)
+
+
+def few_shot_table(dataset: str) -> str:
+    """Accuracy of every method and variant on a dataset by shots."""
+    table = stored("few_shot").query("dataset == @dataset")
+    label = table.method.map(lambda method: TITLES.get(method, "linear probe"))
+    table = table.assign(label=label.where(table.variant == "preset", label + ", " + table.variant))
+    means = over_seeds(table.drop(columns=["method", "variant"]), "label", "shots")
+    cells = spreads(means, "label", "shots")
+    shots = sorted(means.shots.unique())
+    labels = dict.fromkeys(means.label)
+    return markdown(["shots", *map(str, shots)], [[name, *(cells[name, k] for k in shots)] for name in labels])
+
+
+def ablation_table() -> str:
+    """MaPLe with one factor changed at a time, averaged over the three datasets."""
+    rows = []
+    for factor, preset in PRESETS.items():
+        found = levels(stored("ablations"), factor, preset)
+        for level, splits in sorted(found.groupby("level", sort=False), key=_size):
+            means = spreads(splits, "split")
+            name = f"**{level}** (preset)" if splits.preset.all() else f"{level}"
+            rows.append([factor, name, *(means[split,] for split in ("base", "novel", "hm"))])
+    return markdown(["factor", "level", "base", "novel", "mean of HMs"], rows)
+
+
+def _size(level: tuple[Any, pd.DataFrame]) -> float:
+    """The number that a level begins with; words keep their order."""
+    number = str(level[0]).partition(",")[0]
+    return float(number) if number.replace(".", "").isdigit() else 0.0
+
+
+def spread(mean: float, std: float) -> str:
+    """A mean and, where there is one, its standard deviation."""
+    return f"{mean:.1f}" if pd.isna(std) else f"{mean:.1f} ± {std:.1f}"
+
+
+def spreads(means: pd.DataFrame, *by: str) -> dict[tuple[Any, ...], str]:
+    """{values of the columns `by`: mean ± std} of a frame of `over_seeds`."""
+    return {tuple(row[name] for name in by): spread(row["mean"], row["std"]) for row in means.to_dict("records")}
+
+
+def crossed(means: pd.DataFrame, rows: str, order: Sequence[str]) -> str:
+    """A table with a row per value of `rows`, a column per method, and the average last."""
+    cells = spreads(means, rows, "method")
+    targets = means if rows == "dataset" else means[means[rows] != SOURCE]  # transfer averages leave the source out
+    average = targets.groupby("method")["mean"].mean()
+    lines = [[name, *(cells[name, method] for method in TITLES)] for name in order]
+    lines.append(["average", *(f"{average[method]:.1f}" for method in TITLES)])
+    return markdown(["", *TITLES.values()], lines)
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def sections() -> dict[str, str]:
+    """All tables by their titles, those whose results are stored."""
+    others, domains = [*DRAWN[1:], "handwritten"], [SOURCE, *(f"{SOURCE} {variant}" for variant in VARIANTS)]
+    tables: dict[str, tuple[str, Callable[[], str]]] = {
+        "Base-to-novel: averages of eleven datasets": ("base_to_novel", average_table),
+        "Base-to-novel: harmonic mean of every dataset": ("base_to_novel", per_dataset_table),
+        "Trained on objects, tested on other datasets": ("transfer", partial(transfer_table, others)),
+        "Trained on objects, tested on its variants": ("transfer", partial(transfer_table, domains)),
+        "MaPLe, one factor changed at a time: zodiac, chess and digits": ("ablations", ablation_table),
+    }
+    tables |= {f"Few shots, all classes of {name}": ("few_shot", partial(few_shot_table, name)) for name in SMALL}
+    there = {path.stem for path in (data_folder() / "results").glob("*.csv")}
+    return {title: make() for title, (name, make) in tables.items() if name in there}
+
+
+def page() -> str:
+    """The whole page."""
+    intro = (
+        "# Results on the tiny CLIP\n\nMade by `python benchmarks/tables.py` of the tables beside it. Percent, mean ± "
+        "standard deviation over seeds 1 to 3, 16 shots and the papers' settings where nothing else is said. The "
+        "papers' numbers are those of OpenAI's ViT-B/16 on eleven datasets of photographs.\n"
+    )
+    return intro + "".join(f"\n## {title}\n\n{table}" for title, table in sections().items())
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else data_folder() / "results" / "TABLES.md"
+    write_whole(target, lambda file: file.write_text(page(), encoding="utf-8"))

@@ -22,11 +22,16 @@ def unchanged(results: pd.DataFrame) -> pd.DataFrame:
 def complete(results: pd.DataFrame) -> pd.DataFrame:
     """The rows of those datasets on which every method has every seed; for tables of which runs are missing.
 
+    Raises ValueError where no dataset is complete.
+
     >>> averages(complete(stored("base_to_novel")))
     """
     runs = [column for column in CELL if column in results]
     cells = results.drop_duplicates(["dataset", *runs]).groupby("dataset").size()
-    return results[results.dataset.isin(cells.index[cells == len(results.drop_duplicates(runs))])]
+    whole = cells.index[cells == len(results.drop_duplicates(runs))]
+    if not len(whole):
+        raise ValueError("no dataset has every run yet: run `maple-lite benchmark` on, or choose fewer seeds.")
+    return results[results.dataset.isin(whole)]
 
 
 def over_seeds(results: pd.DataFrame, *by: str) -> pd.DataFrame:

@@ -93,6 +93,8 @@ def test_an_average_over_other_datasets_or_over_several_things_is_refused():
     with pytest.raises(ValueError, match=r"\('maple', 2\) lacks cards: average over `complete\(results\)` instead"):
         averages(gappy)
     assert set(complete(gappy).dataset) == {"chess"}
+    with pytest.raises(ValueError, match="no dataset has every run yet"):
+        complete(gappy[gappy.dataset != "chess"])
     assert len(complete(rows)) == len(rows)
     with pytest.raises(ValueError, match="several values of 'split' would be averaged: choose one, or name it too"):
         over_seeds(rows, "method")

@@ -130,7 +130,8 @@ def test_lab_runs_jupyterlab_on_the_first_lesson_without_a_browser_where_there_i
     monkeypatch.setattr("subprocess.run", lambda command, check: commands.append(command) or Ended(0))
     assert cli.main(["lab", "--", "--port", "9000"]) == 0
     (command,) = commands
-    assert command[1:6] == ["-m", "jupyterlab", str(ROOT / "notebooks" / "00_start_here.ipynb"), "--port", "9000"]
+    first, root = ROOT / "notebooks" / "00_start_here.ipynb", f"--ServerApp.root_dir={ROOT}"
+    assert command[1:7] == ["-m", "jupyterlab", str(first), root, "--port", "9000"]
     assert "--no-browser" in command
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert cli.main(["lab"]) == 0

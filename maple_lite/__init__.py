@@ -1,6 +1,7 @@
 """MaPLe Lite: CLIP prompt learning, from zero-shot CLIP to multi-modal prompts, in a small package."""
 
 from maple_lite.clip import FrozenCLIP
+from maple_lite.datasets import open_dataset
 from maple_lite.evaluation import accuracy, confusion, per_class_accuracy, predict
 from maple_lite.learners import IVLP, METHODS, VPT, CoCoOp, CoOp, DeepLanguage, MaPLe, PromptLearner
 from maple_lite.models import load_clip
@@ -38,6 +39,7 @@ __all__ = [
     "learning_rate",
     "load_clip",
     "load_learner",
+    "open_dataset",
     "per_class_accuracy",
     "predict",
     "preset",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from maple_lite import __version__, benchmark, pretrain
+from maple_lite.datasets import available
 from maple_lite.files import data_folder
 from maple_lite.lab import open_lab
 from maple_lite.learners import METHODS
@@ -50,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
     )
     benchmark.add_arguments(evaluation)
     evaluation.set_defaults(run=benchmark.run)
+
+    photos = commands.add_parser("datasets", help="list the real datasets that are there, and fetch others")
+    available.add_arguments(photos)
+    photos.set_defaults(run=available.run)
 
     settings = commands.add_parser("presets", help="show the authors' settings of every method")
     settings.add_argument("--task", default=TASKS[0], help=f"one of {', '.join(TASKS)}")

@@ -177,7 +177,8 @@ def train_on_all(
 def trained(clip: FrozenCLIP, data: Task, train_set: Any, settings: Recipe, seed: int) -> PromptLearner:
     """A learner for the classes of `data`, trained on `train_set`; zero-shot takes the data's template.
 
-    Image features are cached for learners that leave the image tower alone: drawn pictures have no augmentation.
+    Image features are cached for learners that leave the image tower alone, unless `train_set.augmented` says that its
+    pictures change from one epoch to the next (photographs; drawn ones have no augmentation).
     """
     if settings.kind is PromptLearner:
         return PromptLearner(data.template)
@@ -185,7 +186,7 @@ def trained(clip: FrozenCLIP, data: Task, train_set: Any, settings: Recipe, seed
     with seeded(derived_seed(seed)):
         learner: PromptLearner = make(clip, **settings.learner_kwargs)
     model = PromptedCLIP(clip, learner, data.class_names)
-    cache = not learner.vision_prompts()
+    cache = not learner.vision_prompts() and not getattr(train_set, "augmented", False)
     fit(model, train_set, **settings.fit_kwargs, seed=seed, cache_features=cache, bar=False)
     return learner
 

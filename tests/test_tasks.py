@@ -47,8 +47,8 @@ def test_zero_shot_uses_the_datasets_template_and_both_halves(clip, zodiac):
 def test_a_cell_is_the_same_whatever_ran_before_and_other_seeds_differ(clip, zodiac):
     def losses(seed: int) -> dict[str, torch.Tensor]:
         data = zodiac.subset([0, 1, 2])
-        arguments = tasks.preset("maple", "base-to-novel", 2, "zodiac", clip)
-        return tasks.trained(clip, "maple", data, data.train(2, seed), seed, *arguments).state_dict()
+        settings = tasks.recipe("maple", "base-to-novel", 2, "zodiac", clip)
+        return tasks.trained(clip, data, data.train(2, seed), settings, seed).state_dict()
 
     first = losses(1)
     torch.randn(3)
@@ -64,6 +64,16 @@ def test_the_learner_trains_on_base_classes_alone(clip, zodiac, monkeypatch):
     assert [(names, images) for names, images, _ in seen] == [(zodiac.class_names[:3], 12)] * 2
     assert [kwargs["cache_features"] for _, _, kwargs in seen] == [False, True]  # MaPLe prompts the image tower
     assert [kwargs["seed"] for _, _, kwargs in seen] == [5, 5]
+
+
+def test_features_are_not_cached_where_pictures_change_from_epoch_to_epoch(clip, zodiac, monkeypatch):
+    seen = []
+    monkeypatch.setattr(tasks, "fit", lambda model, data, **kwargs: seen.append(kwargs["cache_features"]))
+    for augmented in (False, True):
+        train_set = zodiac.train(2, 1)
+        object.__setattr__(train_set, "augmented", augmented)
+        tasks.trained(clip, zodiac, train_set, tasks.recipe("coop", "few-shot", 2, "zodiac", clip), 1)
+    assert seen == [True, False]
 
 
 def test_an_unknown_method_is_refused_before_anything_is_trained(clip, zodiac):

@@ -388,10 +388,9 @@ for split, value in trained.items():
 # ## Where did the gradient come from, then and now?
 
 # %%
-after = parts(model)
+after, shares = parts(model), {}
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3), sharey=True, layout="constrained")
 layers = [f"layer {layer + 1}" for layer in range(depth)]
-shares = {}
 for ax, (title, found) in zip(axes, {"before": before, "after": after}.items(), strict=True):
     for shift, (tower, colour) in ((-0.2, ("text", LANGUAGE)), (0.2, ("image", VISION))):
         places = [layer + shift for layer in range(depth)]
@@ -399,13 +398,12 @@ for ax, (title, found) in zip(axes, {"before": before, "after": after}.items(), 
         ax.bar(places, found[tower], 0.38, label=f"through the {tower} tower", **style)
     both = zip(found["text"], found["image"], strict=True)
     shares[title] = [100 * image / (text + image) for text, image in both]
-    ax.set(title=f"{title} training", yscale="log", xticks=range(depth))
-    ax.set_xticklabels(layers)
+    ax.set(title=f"{title} training", yscale="log")
+    ax.set_xticks(range(depth), layers)
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_ylabel("length of the gradient")
-figure.legend(
-    *axes[0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside lower center"
-)
+lines = axes[0].get_legend_handles_labels()
+figure.legend(*lines, frameon=False, ncols=2, loc="outside lower center")
 said = "; ".join(f"{title} {', '.join(f'{v:.0f}%' for v in row)}" for title, row in shares.items())
 show(
     figure,

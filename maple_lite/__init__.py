@@ -5,11 +5,13 @@ from maple_lite.datasets import open_dataset
 from maple_lite.evaluation import accuracy, confusion, per_class_accuracy, predict
 from maple_lite.learners import IVLP, METHODS, VPT, CoCoOp, CoOp, DeepLanguage, MaPLe, PromptLearner
 from maple_lite.models import load_clip
+from maple_lite.predictions import name_pictures
 from maple_lite.presets import is_published, preset, template
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.protocol import base_and_novel, few_shot, harmonic_mean
+from maple_lite.runs import Run, evaluate, train
 from maple_lite.seeds import seeded
-from maple_lite.storage import load_learner, save_learner
+from maple_lite.storage import learner_notes, load_learner, save_learner
 from maple_lite.tasks import base_to_novel
 from maple_lite.tokens import tokenize
 from maple_lite.training import History, fit, learning_rate
@@ -28,17 +30,21 @@ __all__ = [
     "MaPLe",
     "PromptLearner",
     "PromptedCLIP",
+    "Run",
     "accuracy",
     "base_and_novel",
     "base_to_novel",
     "confusion",
+    "evaluate",
     "few_shot",
     "fit",
     "harmonic_mean",
     "is_published",
+    "learner_notes",
     "learning_rate",
     "load_clip",
     "load_learner",
+    "name_pictures",
     "open_dataset",
     "per_class_accuracy",
     "predict",
@@ -47,4 +53,5 @@ __all__ = [
     "seeded",
     "template",
     "tokenize",
+    "train",
 ]

@@ -9,6 +9,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from maple_lite import __version__, benchmark, pretrain
+from maple_lite.commands import (
+    add_evaluate_arguments,
+    add_predict_arguments,
+    add_train_arguments,
+    run_evaluate,
+    run_predict,
+    run_train,
+)
 from maple_lite.datasets import available
 from maple_lite.files import data_folder
 from maple_lite.lab import open_lab
@@ -51,6 +59,18 @@ def parser() -> argparse.ArgumentParser:
     )
     benchmark.add_arguments(evaluation)
     evaluation.set_defaults(run=benchmark.run)
+
+    training = commands.add_parser("train", help="train one method on one dataset, as the papers do, or on your own")
+    add_train_arguments(training)
+    training.set_defaults(run=run_train)
+
+    testing = commands.add_parser("evaluate", help="test trained prompts, ours or an authors' checkpoint")
+    add_evaluate_arguments(testing)
+    testing.set_defaults(run=run_evaluate)
+
+    naming = commands.add_parser("predict", help="name pictures by trained prompts, with probabilities")
+    add_predict_arguments(naming)
+    naming.set_defaults(run=run_predict)
 
     photos = commands.add_parser("datasets", help="list the real datasets that are there, and fetch others")
     available.add_arguments(photos)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import open_clip
@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from open_clip.transform import PreprocessCfg
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from maple_lite.inputs import (
     require_fitting_towers,
@@ -142,18 +143,22 @@ class FrozenCLIP(nn.Module):
         """Unit-norm text features [C, D] of tokens [C, L]; `prompts[i]` enters layer i.
 
         A prompt is [n, d_t], one per class [C, n, d_t], or one per image [B, 1, n, d_t], which returns [B, C, D].
-        It stands at 1..n, or at `positions` [C, n]. At most `chunk` sentences are encoded at a time.
+        It stands at 1..n, or at `positions` [C, n]. At most `chunk` sentences are encoded at a time; where there are
+        more and prompts are trained, the backward pass computes each chunk again, so that memory does not grow with C.
         Raises ValueError for a wrong shape.
         """
         require_tokens(tokens, self.context_length)
         require_text_prompts(prompts, self.text_width, self.text_layers, tokens)
         images = next((len(prompt) for prompt in prompts if prompt.ndim == 4), None)
         pairs, classes = (images or 1) * len(tokens), len(tokens)  # (image, class), image after image
+        chunk = require_count("chunk", chunk)
+        trained = torch.is_grad_enabled() and any(prompt.requires_grad for prompt in prompts)
+        encode = _recomputed if trained and pairs > chunk else encode_sentences
         features = []
-        for first in range(0, pairs, require_count("chunk", chunk)):
+        for first in range(0, pairs, chunk):
             part = torch.arange(first, min(first + chunk, pairs), device=tokens.device) % classes  # [R]
             sentences = tokens[part], [_prompts_of_pairs(prompt, first, len(part), classes) for prompt in prompts]
-            features.append(encode_sentences(self.text, *sentences, None if positions is None else positions[part]))
+            features.append(encode(self.text, *sentences, None if positions is None else positions[part]))
         joined = torch.cat(features)  # [C, D] or [B * C, D]
         return joined if images is None else joined.unflatten(0, (images, classes))
 
@@ -177,6 +182,9 @@ def encode_sentences(
     end = tokens.argmax(dim=-1)  # [R]: EOT is the largest token id
     x = text.ln_final(x[torch.arange(len(x), device=x.device), end])  # [R, d_t]
     return F.normalize((x @ text.text_projection).float(), dim=-1)
+
+
+_recomputed = partial(checkpoint, encode_sentences, use_reentrant=False, preserve_rng_state=False)
 
 
 def write_prompt(x: Tensor, prompt: Tensor, positions: Tensor | None = None) -> Tensor:

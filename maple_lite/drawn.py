@@ -139,6 +139,12 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         """Labels of all items."""
         return [i // self.per_class for i in range(len(self))]
 
+    @property
+    def sample(self) -> str:
+        """Which pictures these are: equal for equal ones."""
+        own = self.name, self.variant, self.style, self.resolution, self.split, self.seed
+        return repr((*own, self.class_ids, self.per_class))
+
     def train(self, shots: int, seed: int = 1) -> Pictures:
         """`shots` training pictures per class, others for every seed; ValueError for shots < 1 or too many."""
         if shots < 1:

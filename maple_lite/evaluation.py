@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from maple_lite.batches import autocast, batches
+from maple_lite.memory import memory_advice
 from maple_lite.prompted import PromptedCLIP
 
 
@@ -19,12 +20,13 @@ def predict(
     """Labels [N] and predicted classes [N] of a dataset of (image, label), on the CPU.
 
     The class names are encoded once, not once per batch, unless the text depends on the image (CoCoOp).
-    Raises ValueError for an empty dataset, a label out of range, or logits that are not finite.
+    Raises ValueError for an empty dataset, a label out of range, or logits that are not finite, and torch's
+    OutOfMemoryError with the sizes to try.
     """
     if not isinstance(model, PromptedCLIP):
         raise ValueError(f"a PromptedCLIP predicts, got {type(model).__name__}.")
     device, pairs = model.clip.device, []
-    with autocast(precision, device):
+    with memory_advice(model, batch_size), autocast(precision, device):
         text_features = None if model.learner.needs_image else model.encode_classes()
         for images, labels in batches(data, batch_size, len(model.class_names), device):
             logits = model.classify(model.encode_images(images), text_features)  # [B, C]

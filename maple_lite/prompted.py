@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.learners import PromptLearner
+from maple_lite.names import require_count
 from maple_lite.tokens import name_list
 
 
@@ -18,6 +19,8 @@ class PromptedCLIP(nn.Module):
 
     Only the learner has trainable parameters; it is moved to the CLIP's device. Other class names are another object
     with the same learner. Duplicate names are accepted (ImageNet has two pairs) and tie.
+    `chunk` bounds the memory of many classes: so many sentences are encoded at a time (1,024 without it), and computed
+    again in the backward pass where there are more. Results do not depend on it.
     Raises ValueError for an empty list or name, a name too long, or a learner of another CLIP.
 
     >>> model = PromptedCLIP(clip, MaPLe(clip), ["snowman", "crossed swords"])
@@ -27,7 +30,9 @@ class PromptedCLIP(nn.Module):
     tokens: Tensor  # [T * C, L]
     positions: Tensor | None  # [T * C, n] where the context does not stand at 1..n
 
-    def __init__(self, clip: FrozenCLIP, learner: PromptLearner, class_names: Iterable[str]) -> None:
+    def __init__(
+        self, clip: FrozenCLIP, learner: PromptLearner, class_names: Iterable[str], chunk: int | None = None
+    ) -> None:
         super().__init__()
         if not isinstance(clip, FrozenCLIP) or not isinstance(learner, PromptLearner):
             kinds = f"{type(clip).__name__} and {type(learner).__name__}"
@@ -37,6 +42,7 @@ class PromptedCLIP(nn.Module):
             raise ValueError(f"this learner was made for a CLIP of {learner.clip_shape}, not for {clip.shape}.")
         tokens, positions = learner.tokens(self.class_names, clip.context_length)
         self.clip, self.learner = clip, learner.to(clip.device)
+        self.chunk = None if chunk is None else require_count("chunk", chunk)
         self.register_buffer("tokens", tokens.to(clip.device), persistent=False)
         self.register_buffer("positions", None if positions is None else positions.to(clip.device), persistent=False)
 
@@ -51,7 +57,8 @@ class PromptedCLIP(nn.Module):
     def encode_classes(self, image_features: Tensor | None = None) -> Tensor:
         """Unit-norm text features of the classes: [C, D], or [B, C, D] where the text depends on the image (CoCoOp)."""
         prompts = self.learner.text_prompts(image_features)
-        features = self.clip.encode_text(self.tokens, prompts, self.positions)
+        chunk = {} if self.chunk is None else {"chunk": self.chunk}
+        features = self.clip.encode_text(self.tokens, prompts, self.positions, **chunk)
         templates = len(self.learner.templates)
         if templates == 1:
             return features

@@ -6,10 +6,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from maple_lite.datasets.catalog import dataset_name
 from maple_lite.files import data_folder
 from maple_lite.learners import METHODS
 from maple_lite.names import require_name
 
+PUBLISHED_TABLES = {
+    "base-to-novel": "base_to_novel",
+    "cross-dataset": "cross_dataset",
+    "domain-generalisation": "domain_generalisation",
+}
+SOURCE = "imagenet"  # of the papers' transfer
 PUBLISHED = {"CLIP": "zeroshot", "DeepLanguage": "language"}  # the others are ours in capitals
 
 
@@ -48,3 +55,22 @@ def paper(name: str) -> pd.DataFrame:
     table = pd.read_csv(data_folder() / "paper" / f"{name}.csv")
     table["method"] = [PUBLISHED.get(method, method.lower()) for method in table.method]
     return table[table.method.isin(METHODS)].reset_index(drop=True)
+
+
+def published(method: str, dataset: str, task: str) -> pd.DataFrame:
+    """The papers' numbers (split, accuracy in percent) of a method trained on a dataset; none where none are printed.
+
+    Splits are "base", "novel" and "hm", or, of transfer, the names of the datasets tested on; means over three seeds.
+
+    >>> published("maple", "eurosat", "base-to-novel").accuracy.tolist()
+    [94.07, 73.23, 82.35]
+    """
+    name, own = PUBLISHED_TABLES.get(task), dataset_name(dataset)
+    if name is None or own is None or method not in METHODS or (name != "base_to_novel" and own != SOURCE):
+        return pd.DataFrame({"split": [], "accuracy": []})
+    table = paper(name)
+    rows = table[table.method == method].assign(dataset=lambda frame: frame.dataset.map(dataset_name))
+    if name != "base_to_novel":
+        return rows.rename(columns={"dataset": "split"})[["split", "accuracy"]].reset_index(drop=True)
+    row = rows.loc[rows.dataset == own, ["base", "novel", "hm"]]
+    return row.melt(var_name="split", value_name="accuracy")

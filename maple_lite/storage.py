@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from maple_lite.names import require_name
 FORMAT = "maple_lite learner 1"
 
 
-def save_learner(learner: PromptLearner, path: str | Path) -> None:
+def save_learner(learner: PromptLearner, path: str | Path, notes: Mapping[str, Any] | None = None) -> None:
     """Writes a learner's parameters with its method, its configuration and the CLIP that they belong to.
 
-    Raises ValueError for what is no learner, or one of your own whose `config` is not its constructor's arguments.
+    `notes` are yours, of what JSON knows: `learner_notes` gives them back (`maple-lite train` notes the dataset, its
+    class names and the model). Raises ValueError for what is no learner, or one of your own whose `config` is not its
+    constructor's arguments.
 
     >>> save_learner(learner, "maple.safetensors")
     """
@@ -40,6 +43,7 @@ def save_learner(learner: PromptLearner, path: str | Path) -> None:
         "config": json.dumps(learner.config),
         "clip_shape": json.dumps(learner.clip_shape),
         "clip_weights": json.dumps(learner.clip_weights),
+        "notes": json.dumps(dict(notes or {})),
     }
     weights = {name: weight.detach().cpu().contiguous() for name, weight in learner.state_dict().items()}
     write_whole(path, lambda file: save_file(weights, file, metadata=about))
@@ -56,16 +60,8 @@ def load_learner(path: str | Path, clip: FrozenCLIP, kind: type[PromptLearner] |
     path = Path(path).expanduser()
     if kind is not None and not (isinstance(kind, type) and issubclass(kind, PromptLearner)):
         raise ValueError(f"kind must be a class of learners such as MaPLe, got {kind!r}.")
-    if not path.is_file():
-        raise FileNotFoundError(f"no learner at {path}: train one and write it with save_learner().")
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-        weights = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"the learner in {path} is damaged ({error}): train it again or restore it.") from error
-    if about.get("format") != FORMAT:
-        raise ValueError(f"{path} was not written by save_learner(): it is {about.get('format')!r}, not {FORMAT!r}.")
+    about = _about(path)
+    weights = load_file(path)
     _require_same_clip(path, about, clip)
     if kind is not None and about["method"] != kind.__name__:
         raise ValueError(f"{path} holds a learner of {about['method']}, not of {kind.__name__}: load it as that.")
@@ -75,6 +71,30 @@ def load_learner(path: str | Path, clip: FrozenCLIP, kind: type[PromptLearner] |
     learner: PromptLearner = make(**config) if about["clip_shape"] == "null" else make(clip, **config)
     learner.load_state_dict(weights)
     return learner.to(clip.device)
+
+
+def learner_notes(path: str | Path) -> dict[str, Any]:
+    """The notes of a file of `save_learner`, with its "method"; raises as `load_learner`.
+
+    >>> learner_notes("maple.safetensors")["method"]
+    'MaPLe'
+    """
+    about = _about(Path(path).expanduser())
+    return json.loads(about.get("notes", "{}")) | {"method": about["method"]}
+
+
+def _about(path: Path) -> dict[str, str]:
+    """What a file of `save_learner` says of itself."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no learner at {path}: train one and write it with save_learner().")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"the learner in {path} is damaged ({error}): train it again or restore it.") from error
+    if about.get("format") != FORMAT:
+        raise ValueError(f"{path} was not written by save_learner(): it is {about.get('format')!r}, not {FORMAT!r}.")
+    return about
 
 
 def _require_same_clip(path: Path, about: dict[str, str], clip: FrozenCLIP) -> None:

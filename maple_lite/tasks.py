@@ -54,11 +54,31 @@ class Task(Protocol):
 
 
 class Recipe(NamedTuple):
-    """Which learner is trained, with which constructor's arguments and which settings of `fit`."""
+    """Which learner is trained, with which constructor's arguments and which settings of `fit`.
+
+    `chunk` sentences are encoded at a time (see PromptedCLIP); tests run in the precision of the training.
+    """
 
     kind: type[PromptLearner]
     learner_kwargs: dict[str, Any]
     fit_kwargs: dict[str, Any]
+    chunk: int | None = None
+
+    def sample(self, data: Task, shots: int, seed: int) -> Any:
+        """The training sample, None for zero-shot CLIP: it serves datasets without training pictures, too."""
+        return None if self.kind is PromptLearner else data.train(shots, seed)
+
+    def measure(self, clip: FrozenCLIP, learner: PromptLearner, tests: Mapping[str, Task]) -> dict[str, float]:
+        """The percentage of the test images that a learner names rightly, for each of `tests`.
+
+        Zero-shot CLIP, which is the same for all, asks every test set in that set's own template.
+        """
+        found = {}
+        for split, data in tests.items():
+            asked = PromptLearner(data.template) if type(learner) is PromptLearner else learner
+            model = PromptedCLIP(clip, asked, data.class_names, self.chunk)
+            found[split] = accuracy(model, data.test(), precision=self.fit_kwargs.get("precision", "fp32"))
+        return found
 
 
 def recipe(method: str, task: str, shots: int, source: str, clip: FrozenCLIP) -> Recipe:
@@ -151,27 +171,28 @@ def train_on_base(
     clip: FrozenCLIP, data: Task, settings: Recipe, seed: int, shots: int
 ) -> tuple[PromptLearner, dict[str, float]]:
     """The learner trained on base classes, and its accuracies {"base", "novel", "hm"} in percent."""
-    base, novel = (data.subset(half) for half in base_and_novel(len(data.class_names)))
-    learner = trained(clip, base, base.train(shots, seed), settings, seed)
-    found = {}
-    for split, half in (("base", base), ("novel", novel)):
-        found[split] = accuracy(PromptedCLIP(clip, learner, half.class_names), half.test())
-    return learner, found | {"hm": harmonic_mean(found["base"], found["novel"])}
+    halves = base_and_novel_of(data)
+    learner = trained(clip, halves["base"], settings.sample(halves["base"], shots, seed), settings, seed)
+    return learner, with_harmonic_mean(settings.measure(clip, learner, halves))
 
 
 def train_on_all(
     clip: FrozenCLIP, source: Task, tests: Mapping[str, Task], settings: Recipe, seed: int, shots: int
 ) -> tuple[PromptLearner, dict[str, float]]:
-    """The learner trained on all classes of `source`, and its accuracy in percent on each of `tests`.
+    """The learner trained on all classes of `source`, and its accuracy in percent on each of `tests`."""
+    learner = trained(clip, source, settings.sample(source, shots, seed), settings, seed)
+    return learner, settings.measure(clip, learner, tests)
 
-    Zero-shot CLIP, which needs no training, asks every test set in that set's own template.
-    """
-    learner = trained(clip, source, source.train(shots, seed), settings, seed)
-    found = {}
-    for name, data in tests.items():
-        asked = PromptLearner(data.template) if settings.kind is PromptLearner else learner
-        found[name] = accuracy(PromptedCLIP(clip, asked, data.class_names), data.test())
-    return learner, found
+
+def base_and_novel_of(data: Task) -> dict[str, Any]:
+    """{"base": ..., "novel": ...}: the dataset's first half of the classes, and the rest."""
+    halves = base_and_novel(len(data.class_names))
+    return {split: data.subset(half) for split, half in zip(("base", "novel"), halves, strict=True)}
+
+
+def with_harmonic_mean(found: dict[str, float]) -> dict[str, float]:
+    """Accuracies {"base", "novel"} in percent, and their harmonic mean "hm"."""
+    return found | {"hm": harmonic_mean(found["base"], found["novel"])}
 
 
 def trained(clip: FrozenCLIP, data: Task, train_set: Any, settings: Recipe, seed: int) -> PromptLearner:
@@ -185,9 +206,9 @@ def trained(clip: FrozenCLIP, data: Task, train_set: Any, settings: Recipe, seed
     make: Any = settings.kind
     with seeded(derived_seed(seed)):
         learner: PromptLearner = make(clip, **settings.learner_kwargs)
-    model = PromptedCLIP(clip, learner, data.class_names)
+    model = PromptedCLIP(clip, learner, data.class_names, settings.chunk)
     cache = not learner.vision_prompts() and not getattr(train_set, "augmented", False)
-    fit(model, train_set, **settings.fit_kwargs, seed=seed, cache_features=cache, bar=False)
+    fit(model, train_set, **{"seed": seed, "cache_features": cache, "bar": False} | settings.fit_kwargs)
     return learner
 
 

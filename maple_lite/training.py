@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
 from maple_lite.batches import autocast, batches, count, full_batches
-from maple_lite.checkpoints import read_checkpoint, require_same_settings, require_writable
+from maple_lite.checkpoints import digest, read_checkpoint, require_same_settings, require_writable
 from maple_lite.files import write_whole
+from maple_lite.memory import memory_advice
 from maple_lite.names import require_count
 from maple_lite.progress import progress
 from maple_lite.prompted import PromptedCLIP
@@ -73,12 +74,12 @@ def fit(
     `cache_features` encodes every image once, which is exact for learners without vision prompts on data without
     augmentation. `bar=False` hides the progress bar.
     Raises ValueError for a learner without parameters, bad settings, items or labels, a loss that is not finite, and
-    a checkpoint that is damaged or of another run.
+    a checkpoint that is damaged or of another run; torch's OutOfMemoryError says which sizes to try.
 
     >>> fit(model, train_set, epochs=5, lr=0.0035, batch_size=4)
     """
     settings = Settings(epochs, lr, batch_size, momentum, weight_decay, precision, seed, cache_features)
-    run = _Run(model, settings, count(data))
+    run = _Run(model, settings, data)
     if cache_features:
         data = image_features(model, data, precision=precision)
     first = run.resume(checkpoint)
@@ -95,7 +96,7 @@ def image_features(model: PromptedCLIP, data: Dataset, batch_size: int = 100, pr
     """The dataset of (image features [D], label) of a dataset of (image, label), in its order, on the CPU."""
     device, names = model.clip.device, len(model.class_names)
     pairs = []
-    with autocast(precision, device):
+    with memory_advice(model, batch_size), autocast(precision, device):
         for images, labels in batches(data, batch_size, names, device):
             pairs.append((model.encode_images(images).cpu(), labels.cpu()))
     features, labels = (torch.cat(column) for column in zip(*pairs, strict=True))
@@ -128,7 +129,7 @@ class Settings:
 class _Run:
     """A training run as its checkpoint holds it: what it is, how far it came, and its state."""
 
-    def __init__(self, model: PromptedCLIP, settings: Settings, images: int) -> None:
+    def __init__(self, model: PromptedCLIP, settings: Settings, data: Dataset) -> None:
         _require_trainable(model, settings.cache_features)
         self.model, self.settings, self.history = model, settings, History()
         self.forward = model.classify if settings.cache_features else model
@@ -142,7 +143,7 @@ class _Run:
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
         self.identity = {"method": type(model.learner).__name__, **model.learner.config, **asdict(settings)}
-        self.identity |= {"number of images": images, "class names": model.class_names}
+        self.identity |= {"number of images": count(data), "sample": digest(data), "class names": model.class_names}
         self.identity |= {"CLIP weights": model.clip.fingerprint}
 
     def epoch(self, epoch: int, data: Dataset, shown: Any) -> None:
@@ -156,7 +157,8 @@ class _Run:
         loader = batches(
             data, self.settings.batch_size, len(self.model.class_names), self.device, derived_seed(seed, epoch)
         )
-        with seeded(derived_seed(seed, epoch, 1)):  # augmentation draws from the global generator
+        seeding = seeded(derived_seed(seed, epoch, 1))  # augmentation draws from the global generator
+        with seeding, memory_advice(self.model, self.settings.batch_size):
             for images, labels in loader:
                 with self.cast:
                     loss = F.cross_entropy(self.forward(images), labels)

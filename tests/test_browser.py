@@ -96,7 +96,6 @@ def test_moving_a_control_changes_the_figure_and_its_sentence(name, lab, page):
     page.goto(f"{lab}/lab/tree/{name}?reset")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
-    run_all(page)
     cell = controls(page)
     before = seen(cell)
     move(page, cell)
@@ -108,18 +107,30 @@ def test_moving_a_control_changes_the_figure_and_its_sentence(name, lab, page):
     assert after[1] != before[1], "the sentence below the figure did not change"
 
 
-def run_all(page: Page) -> None:
-    """Starts all cells of the open notebook."""
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-
-
 def controls(page: Page) -> Locator:
-    """The cell with controls, scrolled to, once it ran."""
+    """The first cell with controls, scrolled to, once all cells were run.
+
+    They are run again where nothing is queued and no controls have come: a kernel that dies while it starts (its ports
+    were taken meanwhile) is started anew by the server, and forgets the cells that waited for it.
+    """
     cell = page.locator(".jp-CodeCell", has=page.locator(".jupyter-widgets")).first
-    cell.wait_for(state="attached", timeout=1000 * SECONDS)
+    queued = page.locator(".jp-InputPrompt", has_text="[*]")
+    deadline = time.monotonic() + SECONDS
+    while not cell.count() and time.monotonic() < deadline:
+        if not queued.count():
+            run_all(page)
+        page.wait_for_timeout(5_000)
+    cell.wait_for(state="attached", timeout=1_000)
     cell.locator(".jupyter-widgets").first.scroll_into_view_if_needed()
     return cell
+
+
+def run_all(page: Page) -> None:
+    """Starts all cells of the open notebook, once it was said that a kernel died if one did."""
+    for button in page.locator(".jp-Dialog .jp-mod-accept").all():
+        button.click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
 def seen(cell: Locator) -> tuple[str, str]:

@@ -554,7 +554,8 @@ def test_the_command_announces_fetches_and_lists(hub, tmp_path, monkeypatch, cap
 
 def test_the_command_s_mistakes_are_sentences(hub, tmp_path, monkeypatch):
     monkeypatch.delenv("MAPLE_LITE_DATASETS", raising=False)
-    with pytest.raises(ValueError, match="no folder of datasets is named"):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="datasets is no folder: correct root, or make it"):
         available.run(options())
     with pytest.raises(ValueError, match="unknown dataset 'mnist'"):
         available.run(options("--root", str(tmp_path), "--fetch", "mnist"))

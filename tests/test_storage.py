@@ -7,7 +7,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from maple_lite import METHODS, CoOp, FrozenCLIP, MaPLe, PromptedCLIP, load_clip, load_learner, save_learner, seeded
+from maple_lite import (
+    METHODS,
+    CoOp,
+    FrozenCLIP,
+    MaPLe,
+    PromptedCLIP,
+    learner_notes,
+    load_clip,
+    load_learner,
+    save_learner,
+    seeded,
+)
 from maple_lite.files import data_folder, write_whole
 from maple_lite.small import SMALL_TEXT, SMALL_VISION, small_open_clip
 
@@ -237,3 +248,14 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         write_whole(path, fail)
     assert path.read_text() == "first"
     assert [file.name for file in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_notes_come_back_and_are_optional(clip, tmp_path):
+    notes = {"dataset": "eurosat", "class_names": ["river", "forêt"], "shots": 16, "pretrained": None}
+    save_learner(CoOp(clip), tmp_path / "with.safetensors", notes)
+    save_learner(CoOp(clip), tmp_path / "without.safetensors")
+    assert learner_notes(tmp_path / "with.safetensors") == notes | {"method": "CoOp"}
+    assert learner_notes(tmp_path / "without.safetensors") == {"method": "CoOp"}
+    assert isinstance(load_learner(tmp_path / "with.safetensors", clip), CoOp)
+    with pytest.raises(FileNotFoundError, match="no learner at"):
+        learner_notes(tmp_path / "none.safetensors")

@@ -15,6 +15,7 @@ from maple_lite.datasets.catalog import (
     dataset_entry,
     dataset_name,
     datasets_root,
+    named_root,
     require_present,
 )
 from maple_lite.datasets.csvs import listed_csv
@@ -37,6 +38,7 @@ __all__ = [
     "dataset_entry",
     "dataset_name",
     "datasets_root",
+    "named_root",
     "open_dataset",
     "read_picture",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from maple_lite.datasets.archives import in_units
-from maple_lite.datasets.catalog import CATALOG, ROOT, Entry, dataset_entry, datasets_root
+from maple_lite.datasets.catalog import CATALOG, FOLDER, ROOT, Entry, dataset_entry, datasets_root, named_root
 from maple_lite.datasets.fetch import BY_HAND, SOURCES, TORCHVISION, fetch, missing
 from maple_lite.datasets.mirror import archives, of_folder
 from maple_lite.names import require_name
@@ -32,7 +32,7 @@ def available(root: str | Path) -> pd.DataFrame:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `maple-lite datasets`."""
-    parser.add_argument("--root", metavar="FOLDER", help=f"the folder of all datasets; without it that of {ROOT}")
+    parser.add_argument("--root", metavar="FOLDER", help=f"the folder of all datasets; {ROOT} or ./{FOLDER} without it")
     parser.add_argument("--fetch", nargs="+", metavar="NAME", help=f"bring these; {EVERYTHING}: all but {BY_HAND}")
     parser.add_argument("--source", default=SOURCES[0], help=f"hub, or torchvision for {', '.join(TORCHVISION)}")
 
@@ -42,11 +42,11 @@ def run(options: argparse.Namespace) -> None:
 
     Raises ValueError for unknown names before anything is fetched, OSError at the end with all that went wrong.
     """
-    wanted, named = _named(options.fetch or []), options.root or os.environ.get(ROOT)
-    if wanted and named:
-        Path(named).expanduser().mkdir(parents=True, exist_ok=True)
-    root = datasets_root(options.root)
-    failed = _fetch_all(wanted, root, require_name("source", options.source, SOURCES))
+    wanted, named = _named(options.fetch or []), named_root(options.root)
+    if wanted:
+        named.mkdir(parents=True, exist_ok=True)
+    root = datasets_root(named)
+    failed = fetch_all(wanted, root, require_name("source", options.source, SOURCES))
     table = available(root)
     print(f"datasets in {root}")
     print(table.assign(bytes=table.bytes.map(in_units)).rename(columns={"bytes": "on disk"}).to_string(index=False))
@@ -54,8 +54,8 @@ def run(options: argparse.Namespace) -> None:
         raise OSError("\n".join(failed))
 
 
-def _fetch_all(names: list[str], root: Path, source: str) -> list[str]:
-    """Fetches datasets one by one; the sentences of those that failed."""
+def fetch_all(names: list[str], root: Path, source: str) -> list[str]:
+    """Fetches datasets one by one, saying first how large they are; the sentences of those that failed."""
     todo = [name for name in names if missing(CATALOG[name], root)]
     failed = []
     try:

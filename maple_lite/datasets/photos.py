@@ -77,6 +77,11 @@ class Photos(Dataset[tuple[Tensor, int]]):
         """Files of all items."""
         return [self._path(item) for item in self.items]
 
+    @property
+    def sample(self) -> list[tuple[str, int]]:
+        """Which pictures these are, as (path below the dataset's folder, label): equal for equal ones."""
+        return [(item.path, label) for item, label in zip(self.items, self.labels, strict=True)]
+
     def train(self, shots: int, seed: int = 1) -> Photos:
         """`shots` training pictures per class, randomly cropped and mirrored each time that they are read.
 

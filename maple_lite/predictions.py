@@ -1,0 +1,85 @@
+"""Naming pictures from files: the most probable classes of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from maple_lite.batches import autocast
+from maple_lite.datasets.pictures import DamagedPicture, in_threads, is_readable, preparation, read_picture
+from maple_lite.memory import memory_advice
+from maple_lite.names import require_count
+from maple_lite.prompted import PromptedCLIP
+
+COLUMNS = ["path", "rank", "class_name", "probability"]
+
+
+@torch.no_grad()
+def name_pictures(
+    model: PromptedCLIP,
+    paths: Iterable[str | Path],
+    top: int = 5,
+    *,
+    skip_damaged: bool = False,
+    precision: str = "fp32",
+    batch_size: int = 32,
+) -> pd.DataFrame:
+    """A row (path, rank from 1, class_name, probability in percent) for each of the `top` classes of each picture.
+
+    A probability is the softmax over the model's class names: it says how one name compares with the others, not that
+    any of them is right. Pictures are turned as their camera says, and cropped and normalised as in a test.
+    Raises FileNotFoundError for a file that is not there, ValueError for none at all, a folder, or files that hold no
+    picture, which `skip_damaged` leaves out (the frame's `attrs["damaged"]` names them).
+
+    >>> name_pictures(PromptedCLIP(clip, learner, ["snowman", "umbrella"]), ["holiday.jpg"], top=1)
+    """
+    files = _require_files(paths)
+    top, size = min(require_count("top", top), len(model.class_names)), require_count("batch_size", batch_size)
+    damaged = [path for path, good in zip(files, in_threads(is_readable, files), strict=True) if not good]
+    if damaged and (not skip_damaged or len(damaged) == len(files)):
+        advice = "restore it" if len(damaged) == len(files) else "restore them, or leave them out (--skip-damaged)"
+        count = f"{len(damaged)} of {len(files)} files"
+        raise DamagedPicture(f"{count} hold no picture, the first is {damaged[0]}: {advice}.")
+    files = [path for path in files if path not in set(damaged)]
+    rows: list[tuple[str, int, str, float]] = []
+    with memory_advice(model, size), autocast(precision, model.clip.device):
+        text_features = None if model.learner.needs_image else model.encode_classes()
+        for first in range(0, len(files), size):
+            part = files[first : first + size]
+            logits = model.classify(model.encode_images(_images(model, part)), text_features)  # [B, C]
+            best = logits.softmax(dim=-1).topk(top)
+            for path, shares, places in zip(part, best.values.tolist(), best.indices.tolist(), strict=True):
+                names = [model.class_names[place] for place in places]
+                ranks = range(1, top + 1)
+                rows += [(path, *row) for row in zip(ranks, names, [100 * share for share in shares], strict=True)]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame.attrs["damaged"] = damaged
+    return frame
+
+
+def _images(model: PromptedCLIP, paths: Sequence[str]) -> Tensor:
+    """Normalised images [B, 3, H, W] of files, on the model's device."""
+    prepared = preparation(model.clip.preprocess)
+
+    def image(path: str) -> Tensor:
+        return prepared.tensor(prepared.testing.cut(read_picture(path, upright=True), None))
+
+    return torch.stack(in_threads(image, paths)).to(model.clip.device)
+
+
+def _require_files(paths: Iterable[str | Path]) -> list[str]:
+    """The paths, once each is known to be a file that is there."""
+    files = [str(Path(path).expanduser()) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    if not files:
+        raise ValueError("no picture to name: give at least one file.")
+    for path in files:
+        if os.path.isdir(path):
+            raise ValueError(f"{path} is a folder: name the pictures in it, such as {os.path.join(path, '*.jpg')}.")
+        if not os.path.exists(path):
+            raise FileNotFoundError(f"no picture at {path}: correct the path.")
+    return files

@@ -237,7 +237,7 @@ def _say_table(run: Run) -> None:
     table = run.table if known else run.table.drop(columns="paper")
     print(table.round(2).to_string(index=False, na_rep="-"))
     if known:
-        print("paper: ViT-B/16 of OpenAI, means over seeds 1 to 3")
+        print(f"paper: OpenAI's ViT-B/16, {SHOTS} shots, means over seeds 1 to 3")
 
 
 def _device(clip: FrozenCLIP) -> str:

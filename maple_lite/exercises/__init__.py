@@ -10,4 +10,8 @@ LESSONS = (
     "06_deep_vision",
     "07_independent_vl",
     "08_maple",
+    "09_ablations",
+    "10_generalisation",
+    "11_looking_inside",
+    "12_real_clip",
 )

@@ -27,6 +27,8 @@ PRESETS = {
     "deep prompts": "replaced",
 }
 """What the preset is among the levels of each factor."""
+OUTSIDE = (SOURCE, "handwritten")  # not in averages of transfer: the source, and what was not drawn
+KINDS = {"own": "own style", "clean": "clean drawings", "words": "clean drawings, clumsy names"}
 COLUMNS = {"base": "base", "novel": "novel", "hm_of_averages": "hm"}  # of `averages`, and of their deviations
 
 
@@ -49,11 +51,12 @@ def per_dataset_table() -> str:
     return crossed(means, "dataset", DRAWN)
 
 
-def transfer_table(targets: Sequence[str]) -> str:
-    """Accuracy of the methods trained on objects, on some test sets."""
+def transfer_table(targets: Sequence[str], published: str) -> str:
+    """Accuracy of the methods trained on objects, on some test sets, and the averages of a table of the papers'."""
     table = unchanged(stored("transfer"))
     means = over_seeds(table[table.split.isin(targets)].drop(columns="dataset"), "split", "method")
-    return crossed(means, "split", targets)
+    theirs = paper(published).query("dataset != 'ImageNet'").groupby("method").accuracy.mean()
+    return crossed(means, "split", targets, theirs)
 
 
 def few_shot_table(dataset: str) -> str:
@@ -66,6 +69,22 @@ def few_shot_table(dataset: str) -> str:
     shots = sorted(means.shots.unique())
     labels = dict.fromkeys(means.label)
     return markdown(["shots", *map(str, shots)], [[name, *(cells[name, k] for k in shots)] for name in labels])
+
+
+def towers_table() -> str:
+    """Harmonic means with the prompts of one tower or both, and their gain over none with its standard error."""
+    hms = stored("towers").query("split == 'hm'")
+    keys = ["style", "method", "prompts"]
+    wide = hms.pivot(index=keys, columns="dataset", values="accuracy").T  # [datasets, kinds]
+    rows = []
+    for style, method, prompts in hms[hms.prompts != "none"][keys].drop_duplicates().itertuples(index=False):
+        own = wide[style, method, prompts].dropna()
+        gain = (own - wide[style, method, "none"]).dropna()
+        error = f"{gain.mean():+.1f} ± {gain.sem():.1f}"
+        ahead = f"{(gain > 0).sum()} of {len(gain)}"
+        rows.append([KINDS[style], TITLES[method], prompts, f"{own.mean():.1f}", error, ahead])
+    header = ["asked about", "method", "prompts kept", "mean of HMs", "gain over none ± standard error", "gains on"]
+    return markdown(header, rows)
 
 
 def ablation_table() -> str:
@@ -96,14 +115,18 @@ def spreads(means: pd.DataFrame, *by: str) -> dict[tuple[Any, ...], str]:
     return {tuple(row[name] for name in by): spread(row["mean"], row["std"]) for row in means.to_dict("records")}
 
 
-def crossed(means: pd.DataFrame, rows: str, order: Sequence[str]) -> str:
-    """A table with a row per value of `rows`, a column per method, and the average last."""
+def crossed(means: pd.DataFrame, rows: str, order: Sequence[str], published: pd.Series | None = None) -> str:
+    """A table with a row per value of `rows`, a column per method, the average, and the papers' where it is given."""
     cells = spreads(means, rows, "method")
-    targets = means if rows == "dataset" else means[means[rows] != SOURCE]  # transfer averages leave the source out
+    methods = [method for method in TITLES if method in set(means.method)]
+    targets = means if rows == "dataset" else means[~means[rows].isin(OUTSIDE)]
     average = targets.groupby("method")["mean"].mean()
-    lines = [[name, *(cells[name, method] for method in TITLES)] for name in order]
-    lines.append(["average", *(f"{average[method]:.1f}" for method in TITLES)])
-    return markdown(["", *TITLES.values()], lines)
+    lines = [[name, *(cells[name, method] for method in methods)] for name in order]
+    name = "average" if rows == "dataset" else f"average of {targets[rows].nunique()}"
+    lines.append([name, *(f"{average[m]:.1f}" for m in methods)])
+    if published is not None:
+        lines.append(["paper: average", *(f"{published[m]:.1f}" if m in published else "" for m in methods)])
+    return markdown(["", *(TITLES[method] for method in methods)], lines)
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -114,12 +137,15 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def sections() -> dict[str, str]:
     """All tables by their titles, those whose results are stored."""
-    others, domains = [*DRAWN[1:], "handwritten"], [SOURCE, *(f"{SOURCE} {variant}" for variant in VARIANTS)]
+    others = partial(transfer_table, [*DRAWN[1:], "handwritten"], "cross_dataset")
+    variants = [SOURCE, *(f"{SOURCE} {variant}" for variant in VARIANTS)]
+    domains = partial(transfer_table, variants, "domain_generalisation")
     tables: dict[str, tuple[str, Callable[[], str]]] = {
         "Base-to-novel: averages of eleven datasets": ("base_to_novel", average_table),
         "Base-to-novel: harmonic mean of every dataset": ("base_to_novel", per_dataset_table),
-        "Trained on objects, tested on other datasets": ("transfer", partial(transfer_table, others)),
-        "Trained on objects, tested on its variants": ("transfer", partial(transfer_table, domains)),
+        "Trained on objects, tested on other datasets": ("transfer", others),
+        "Trained on objects, tested on its variants": ("transfer", domains),
+        "Whose prompts do the work? The towers' prompts apart, seed 1": ("towers", towers_table),
         "MaPLe, one factor changed at a time: zodiac, chess and digits": ("ablations", ablation_table),
     }
     tables |= {f"Few shots, all classes of {name}": ("few_shot", partial(few_shot_table, name)) for name in SMALL}

@@ -24,7 +24,8 @@
 #
 # With `MAPLE_LITE_MODE=full` this notebook becomes the real thing: OpenAI's ViT-B/16 and EuroSAT.
 # It then wants a GPU, the network once, and the folder of datasets that `MAPLE_LITE_DATASETS` names
-# (`maple-lite datasets` fills it). **These five values are all that changes:**
+# (`maple-lite datasets` fills it). In the second cell, five values change with the mode: `clip`,
+# `model`, `dataset`, `root` and `template`. **That is all that changes.**
 
 # %%
 import os
@@ -343,7 +344,7 @@ def as_picture(image):
 
 
 sample = base.train(shots=16, seed=seed)
-figure, axes = plt.subplots(3, 7, figsize=(9, 4.2), layout="constrained")
+figure, axes = plt.subplots(3, 7, figsize=(7.5, 3.6), layout="constrained")
 with seeded(seed):
     for line, place in zip(axes, (0, 16, 32), strict=True):
         seen = [replace(sample, augmented=False)[place][0], *(sample[place][0] for _ in range(6))]
@@ -449,10 +450,10 @@ ex.expect("base", beside["MaPLe"].accuracy["base"])
 ex.expect("novel", beside["MaPLe"].accuracy["novel"])
 
 # %% [markdown]
-# The same pictures, drawn straight into memory and never cut or mirrored, are what you trained on
-# in lesson 08. **Prediction 12.c**: train once more on **your** sample of 12.3, with all settings
-# the same, but *without* cutting and mirroring. Will base accuracy be higher, lower, or the same
-# (within two points)?
+# In lesson 08, such pictures were drawn straight into memory, and never cut or mirrored.
+# **Prediction 12.c**: train once more on **your** sample of 12.3, with all settings the same, but
+# *without* cutting and mirroring. Will base accuracy be higher, lower, or the same (within two
+# points)?
 
 # %% tags=["exercise"]
 # SOLUTION

@@ -41,6 +41,7 @@ def add_train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     for name, kind in {**LEARNER, **FIT}.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, help="instead of the preset's")
+    parser.add_argument("--no-augment", action="store_true", help="no random crops and mirroring: for signs, letters")
     parser.add_argument("--output", metavar="FILE", help=f"where the prompts go; a {OWN} file in prompts/ without it")
     _add_common(parser)
 
@@ -102,7 +103,8 @@ def run_train(options: argparse.Namespace) -> None:
     data, targets = _pictures(options, options.dataset, task, clip)
     learner_kwargs, fit_kwargs = ({name: getattr(options, name) for name in names} for names in (LEARNER, FIT))
     settings: dict[str, Any] = dict(learner_kwargs=_given(learner_kwargs), fit_kwargs=_given(fit_kwargs))
-    _say_settings(options, task, data, clip, {**settings["learner_kwargs"], **settings["fit_kwargs"]})
+    augment = {"augment": False} if options.no_augment else {}
+    _say_settings(options, task, data, clip, {**settings["learner_kwargs"], **settings["fit_kwargs"], **augment})
     checkpoint = None if method == "zeroshot" else output.with_suffix(".checkpoint")
     how: dict[str, Any] = dict(
         shots=options.shots, seed=options.seed, targets=targets, checkpoint=checkpoint, **_running(options)
@@ -165,7 +167,8 @@ def _new_output(options: argparse.Namespace, task: str) -> Path:
 
 def _pictures(options: argparse.Namespace, name: str, task: str, clip: FrozenCLIP) -> tuple[Task, dict[str, Task]]:
     """The dataset of a name and the targets of its transfer; what is left out is said."""
-    own = dict(template=options.template, test_share=options.test_share, skip_damaged=options.skip_damaged or None)
+    own: dict[str, Any] = dict(template=options.template, test_share=options.test_share)
+    own |= dict(skip_damaged=options.skip_damaged or None, augment=False if getattr(options, "no_augment", 0) else None)
     data = find_data(name, clip, options.root, **own)
     if task not in TRANSFER:
         if options.targets:
@@ -212,6 +215,7 @@ def _notes(options: argparse.Namespace, task: str, data: Task, clip: FrozenCLIP,
         "model": options.model or TINY,
         "pretrained": options.pretrained,
         "precision": options.precision,
+        "augment": not options.no_augment,
         "device": _device(clip),
         "torch": torch.__version__,
         "seconds": round(seconds, 1),

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from layouts import lay_out, picture
+from PIL import Image
 from test_fetch import hub, use_as_hub  # noqa: F401 (a fixture)
 
 from maple_lite import MaPLe, cli, learner_notes, load_clip, load_learner, open_dataset, save_learner, seeded
@@ -85,6 +87,20 @@ def test_every_method_trains_and_is_read_back(here, capsys, method):
     assert lines[1].split()[:2] == ["pets/cat/0.png", "1"]
     run("evaluate", "own.safetensors", "--device", "cpu", status=2)
     assert "own.safetensors does not say on which dataset to test: name one with --dataset" in capsys.readouterr().err
+
+
+def test_without_augmentation_training_sees_what_a_test_sees(here, capsys):
+    for name in ("cat", "dog"):
+        for i in range(3):
+            (here / "pets" / name).mkdir(parents=True, exist_ok=True)
+            Image.linear_gradient("L").resize((40 + i, 30)).save(here / "pets" / name / f"{i}.png")
+    whole, cut = (open_dataset("./pets", augment=augment).train(2, 1) for augment in (False, True))
+    assert whole.paths == cut.paths
+    assert torch.equal(whole.batch(range(4))[0], replace(cut, augmented=False).batch(range(4))[0])
+    assert not torch.equal(cut.batch(range(4))[0], cut.batch(range(4))[0])
+    trained("--no-augment", "--output", "whole.safetensors", dataset="./pets")
+    assert "but for epochs, augment" in said(capsys)
+    assert learner_notes("whole.safetensors")["augment"] is False
 
 
 def test_your_own_csv_trains(here, capsys):

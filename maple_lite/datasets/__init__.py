@@ -52,6 +52,7 @@ def open_dataset(
     template: str | None = None,
     test_share: float | None = None,
     split_seed: int = 0,
+    augment: bool = True,
     skip_damaged: bool = False,
 ) -> Photos:
     """The test set of a dataset: (normalised image [3, H, W], label) pairs; `.train` and `.val` have the rest.
@@ -62,6 +63,8 @@ def open_dataset(
     class, or with train/ and test/ of such, or a CSV with the columns path and class and perhaps split, whose paths
     start in `root` or beside the CSV. Where you made no test set, `test_share` (0.3) of each class is held out for it,
     drawn by `split_seed`. `template` replaces the dataset's own; for your pictures it is "a photo of a {}.".
+    Training pictures are cropped and mirrored at random, as the authors', which spoils signs, letters and left from
+    right: `augment=False` sees them as a test does.
     Images are sized and normalised for `clip` (224 pixels, as OpenAI's, without one). `skip_damaged=True` leaves out
     files that cannot be read, and looks for them in every sample and test set; else the first of them is an error.
     Raises ValueError or FileNotFoundError, in one sentence, for everything that is missing, damaged or ambiguous.
@@ -79,7 +82,7 @@ def open_dataset(
         listing = _from_catalog(str(name_or_path), root, template, test_share)
     prepared = preparation(clip.preprocess if clip else None)
     everything = tuple(range(len(listing.class_names)))
-    return Photos(listing, prepared, everything, (), skip_damaged=skip_damaged).test()
+    return Photos(listing, prepared, everything, (), augment=augment, skip_damaged=skip_damaged).test()
 
 
 def _is_path(name_or_path: str | Path) -> bool:

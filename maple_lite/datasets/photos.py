@@ -42,6 +42,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
     class_ids: tuple[int, ...]
     items: tuple[Item, ...]
     augmented: bool = False
+    augment: bool = True  # whether training pictures are cropped and mirrored at random
     skip_damaged: bool = False
     damaged: tuple[str, ...] = ()
     readable: dict[str, bool] = field(default_factory=dict)  # what views of this dataset found, so that none asks twice
@@ -83,12 +84,13 @@ class Photos(Dataset[tuple[Tensor, int]]):
         return [(item.path, label) for item, label in zip(self.items, self.labels, strict=True)]
 
     def train(self, shots: int, seed: int = 1) -> Photos:
-        """`shots` training pictures per class, randomly cropped and mirrored each time that they are read.
+        """`shots` training pictures per class, randomly cropped and mirrored each time that they are read (or not, if
+        the dataset was opened with `augment=False`).
 
         The authors' draw: one `random.Random(seed)`, classes in order of their first appearance in the train list.
         Raises ValueError for a class with fewer pictures, and for a dataset for testing only.
         """
-        return self._view(self._sample("train", shots, random.Random(seed)), augmented=True)
+        return self._view(self._sample("train", shots, random.Random(seed)), augmented=self.augment)
 
     def val(self, shots: int, seed: int = 1) -> Photos:
         """The authors' validation sample beside `train(shots, seed)`: at most 4 pictures per class, not augmented.

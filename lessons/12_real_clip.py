@@ -491,6 +491,7 @@ show(ax.figure, f"Base, novel and harmonic mean in percent on {data.name}, one s
 # think about what the pieces showed. A satellite photograph stays what it is when it is mirrored,
 # and any part of a forest is forest. A sign does not: a mirrored 2 is no 2. **A preset is tuned on
 # somebody's pictures**, and this part of it you must think about before you run it on yours.
+# (`open_dataset(..., augment=False)`, or `--no-augment`, leaves training pictures whole.)
 #
 # ### The same from a terminal
 #

@@ -29,6 +29,7 @@ from maple_lite.files import data_folder, write_whole
 
 CLASSES, BATCH = (500, 1000), 4  # ImageNet's base classes, and all of them
 CHUNKS = (None, 125)
+SIZE = "ViT-B/16"
 PRECISIONS = ("fp32", "bf16")
 COLUMNS = [
     "classes",
@@ -62,7 +63,8 @@ def measured(classes: int, chunk: int | None, precision: str, device: str) -> li
     took = time.process_time() - start
     kept = saved_bytes(loss, model.parameters()) / MIB  # last: what it frees would hide the growth
     length = model.tokens.shape[1]
-    return [classes, length, chunk, precision, BATCH, kept, peak, took, torch.__version__, clip.device.type]
+    about = clip.fingerprint, torch.__version__, clip.device.type
+    return [SIZE, classes, length, chunk, precision, BATCH, kept, peak, took, *about]
 
 
 def peak_of(step: Callable[[], object], device: torch.device) -> float:

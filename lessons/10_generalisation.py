@@ -829,8 +829,7 @@ print("another CLIP: unknown here. One tiny CLIP, pretrained once")
 # Leave a dataset out, and change the average. How many places of the order change?
 
 # %%
-numbers = {"HM of averages": "hm", "mean of HMs": "mean"}
-numbers |= {"novel alone": "novel", "base alone": "base"}
+numbers = {"HM of averages": "hm", "mean of HMs": "mean", "novel": "novel", "base": "base"}
 tables = {}
 for left_out in ["nothing", *datasets]:
     rest = rows[rows.dataset != left_out]

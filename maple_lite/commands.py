@@ -28,7 +28,7 @@ from maple_lite.tasks import Task, recipe
 
 OWN = ".safetensors"  # how files of save_learner end; others are the authors' checkpoints
 TINY = "tiny"
-COLUMNS = ("model", "pretrained", "precision", "device", "torch", "seconds")  # of a run, beside its results
+COLUMNS = ("task", "model", "pretrained", "precision", "device", "torch", "seconds")  # of a run, beside its results
 LEARNER = {"n_ctx": int, "depth": int, "init": str}  # settings of a preset that an option replaces
 FIT = {"epochs": int, "lr": float, "batch_size": int}
 
@@ -110,12 +110,11 @@ def run_train(options: argparse.Namespace) -> None:
         shots=options.shots, seed=options.seed, targets=targets, checkpoint=checkpoint, **_running(options)
     )
     start = time.perf_counter()
-    run = train(method, data, clip, task, **how, **settings)
-    notes = _notes(options, task, data, clip, time.perf_counter() - start)
-    save_learner(run.learner, output, notes)
-    _write_csv(
-        run.results.assign(task=task, **{name: str(notes[name]) for name in COLUMNS}), output.with_suffix(".csv")
-    )
+    try:
+        run = train(method, data, clip, task, **how, **settings)
+    except KeyboardInterrupt as error:
+        raise RuntimeError("stopped: the epochs that were finished are kept, the same command goes on.") from error
+    _keep(run, _notes(options, task, data, clip, time.perf_counter() - start), output)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     _say_table(run)
@@ -152,14 +151,22 @@ def run_predict(options: argparse.Namespace) -> None:
         print(f"left out, no picture: {path}")
 
 
+def _keep(run: Run, notes: dict[str, Any], output: Path) -> None:
+    """Writes the results beside the prompts, and then the prompts: where they are, a run is finished."""
+    rows = run.results.assign(**{name: str(notes[name]) for name in COLUMNS})
+    _write_csv(rows, output.with_suffix(".csv"))
+    save_learner(run.learner, output, notes)
+
+
 def _new_output(options: argparse.Namespace, task: str) -> Path:
-    """The file for the prompts; ValueError if there is one already."""
+    """The file for the prompts; ValueError if there is one already, or a table that is not of this run."""
     usual = f"{Path(options.dataset).stem}-{options.method}-{task}-{options.shots}shots-seed{options.seed}{OWN}"
     output = Path(options.output or Path("prompts") / usual).expanduser()
     if output.suffix != OWN:
         raise ValueError(f"--output must end in {OWN}, got {output}.")
+    begun = output.with_suffix(".checkpoint").exists()
     for file in (output, output.with_suffix(".csv")):
-        if file.exists():
+        if file.exists() and (file == output or not begun):
             raise ValueError(f"{file} is there already: name another --output, or remove it to train again.")
     require_writable(output)
     return output

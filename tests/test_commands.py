@@ -182,6 +182,29 @@ def test_nothing_that_is_there_is_written_over(here, capsys):
     assert (here / "two.csv").read_text() == "mine"
 
 
+def test_a_full_disk_or_a_stop_loses_no_epoch(here, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    words = ("train", "--method", "coop", "--dataset", "chess", *SHORT, "--device", "cpu", "--output", "a.safetensors")
+    with monkeypatch.context() as patched:
+        patched.setattr("maple_lite.commands.save_learner", full)
+        run(*words, status=2)
+    assert "No space left on device" in capsys.readouterr().err
+    assert (here / "a.checkpoint").exists()
+    with monkeypatch.context() as patched:
+        patched.setattr("maple_lite.tasks.Recipe.measure", stop)
+        run(*words, status=2)
+    assert "stopped: the epochs that were finished are kept, the same command goes on" in capsys.readouterr().err
+    monkeypatch.setattr("maple_lite.training._Run.epoch", full)  # nothing is trained again
+    run(*words)
+    assert (here / "a.safetensors").exists()
+    assert not (here / "a.checkpoint").exists()
+
+
 @pytest.mark.parametrize(
     "words, message",
     [

@@ -40,26 +40,38 @@ def name_pictures(
     """
     files = _require_files(paths)
     top, size = min(require_count("top", top), len(model.class_names)), require_count("batch_size", batch_size)
-    damaged = [path for path, good in zip(files, in_threads(is_readable, files), strict=True) if not good]
-    if damaged and (not skip_damaged or len(damaged) == len(files)):
-        advice = "restore it" if len(damaged) == len(files) else "restore them, or leave them out (--skip-damaged)"
-        count = f"{len(damaged)} of {len(files)} files"
-        raise DamagedPicture(f"{count} hold no picture, the first is {damaged[0]}: {advice}.")
+    damaged = _damaged(files, skip_damaged)
     files = [path for path in files if path not in set(damaged)]
-    rows: list[tuple[str, int, str, float]] = []
+    rows = []
     with memory_advice(model, size), autocast(precision, model.clip.device):
         text_features = None if model.learner.needs_image else model.encode_classes()
         for first in range(0, len(files), size):
-            part = files[first : first + size]
-            logits = model.classify(model.encode_images(_images(model, part)), text_features)  # [B, C]
-            best = logits.softmax(dim=-1).topk(top)
-            for path, shares, places in zip(part, best.values.tolist(), best.indices.tolist(), strict=True):
-                names = [model.class_names[place] for place in places]
-                ranks = range(1, top + 1)
-                rows += [(path, *row) for row in zip(ranks, names, [100 * share for share in shares], strict=True)]
+            rows += _named(model, files[first : first + size], text_features, top)
     frame = pd.DataFrame(rows, columns=COLUMNS)
     frame.attrs["damaged"] = damaged
     return frame
+
+
+def _named(model: PromptedCLIP, paths: Sequence[str], text_features: Tensor | None, top: int) -> list[tuple]:
+    """The rows (path, rank, class name, percent) of some files."""
+    logits = model.classify(model.encode_images(_images(model, paths)), text_features)  # [B, C]
+    best = (100 * logits.softmax(dim=-1)).topk(top)
+    rows = []
+    for path, shares, places in zip(paths, best.values.tolist(), best.indices.tolist(), strict=True):
+        names = [model.class_names[place] for place in places]
+        rows += [(path, *row) for row in zip(range(1, top + 1), names, shares, strict=True)]
+    return rows
+
+
+def _damaged(files: Sequence[str], skip: bool) -> list[str]:
+    """The files that hold no picture; DamagedPicture if there are any and they are not skipped, or no others."""
+    damaged = [path for path, good in zip(files, in_threads(is_readable, files), strict=True) if not good]
+    alone = len(damaged) == len(files)
+    if damaged and (alone or not skip):
+        advice = "restore it" if alone else "restore them, or leave them out (--skip-damaged)"
+        count = f"{len(damaged)} of {len(files)} files"
+        raise DamagedPicture(f"{count} hold no picture, the first is {damaged[0]}: {advice}.")
+    return damaged
 
 
 def _images(model: PromptedCLIP, paths: Sequence[str]) -> Tensor:

@@ -84,7 +84,7 @@ def images_of(clip):
 
 
 def made(variant, clip):
-    kind, learner_kwargs, _ = varied(variant, "base-to-novel", 16, "zodiac", clip)
+    kind, learner_kwargs, *_ = varied(variant, "base-to-novel", 16, "zodiac", clip)
     inside = clip if variant.clip is FrozenCLIP else variant.clip(clip.model)
     return PromptedCLIP(inside, kind(clip, **learner_kwargs), NAMES)
 
@@ -101,7 +101,7 @@ def test_every_variant_differs_from_the_preset_in_its_factor_alone(clip):
     plain = varied(maple_variants(clip)["coupling: one for all layers"], "base-to-novel", 16, "zodiac", clip)
     assert plain.kind is not MaPLe
     for variant in maple_variants(clip).values():
-        kind, kwargs, fit_kwargs = varied(variant, "base-to-novel", 16, "zodiac", clip)
+        kind, kwargs, fit_kwargs, _ = varied(variant, "base-to-novel", 16, "zodiac", clip)
         changed = {name for name in kwargs if kwargs[name] != plain.learner_kwargs[name]}
         assert changed <= set(variant.change)
         assert fit_kwargs == plain.fit_kwargs

@@ -559,11 +559,12 @@ def transfer(model: PromptedCLIP, data: Any) -> float:
 
 def _scene() -> tuple[PromptedCLIP, Shown]:
     """A model with prompts in both towers that are not those of a new learner, and a test set of other classes."""
+    clip = tiny_clip()  # outside: reading it draws random numbers, once
     with seeded(3):
-        learner = IVLP(tiny_clip(), n_ctx=4)
+        learner = IVLP(clip, n_ctx=4)
         for weight in learner.parameters():
             nn.init.normal_(weight, std=NOISE)
-    return PromptedCLIP(tiny_clip(), learner, SOURCE), shown("chess", TARGET, 8)
+    return PromptedCLIP(clip, learner, SOURCE), shown("chess", TARGET, 8)
 
 
 def _asked(names: Callable[[PromptedCLIP, Shown], list[str]]) -> Callable[..., float]:

@@ -13,6 +13,7 @@ from torch import nn
 from maple_lite.clip import FrozenCLIP
 from maple_lite.files import data_folder
 from maple_lite.names import require_name
+from maple_lite.seeds import seeded
 
 
 def load_clip(
@@ -57,7 +58,7 @@ def _from_folder(folder: Path) -> nn.Module:
                 f"no CLIP in {folder}: {file} is missing; restore the folder, or load another model by its name."
             )
     try:
-        return open_clip.create_model(f"local-dir:{folder}")
+        return _read(f"local-dir:{folder}")
     except Exception as error:  # a truncated file can fail anywhere below: in json, safetensors or load_state_dict
         raise ValueError(f"the CLIP in {folder} is damaged ({error}): restore the folder.") from error
 
@@ -81,9 +82,18 @@ def _from_open_clip(name: str, pretrained: str | Path | None) -> nn.Module:
 def _created(name: str, pretrained: str | Path | None) -> nn.Module:
     """What open_clip makes of a name and weights; ValueError with its reason if it cannot."""
     try:
-        return open_clip.create_model(name, pretrained)
+        return _read(name, pretrained)
     except Exception as error:  # network, disk or state dict: each raises its own kind
         raise ValueError(f"could not load the weights {pretrained!r} of {name}: {error}") from error
+
+
+def _read(name: str, pretrained: str | Path | None = None) -> nn.Module:
+    """open_clip's model with weights from disk or network; torch's random numbers go on as if nothing had happened.
+
+    open_clip draws every weight before it reads them, so loading would move the caller's seed.
+    """
+    with seeded(0):
+        return open_clip.create_model(name, pretrained)
 
 
 def _require_quick_gelu(name: str, pretrained: str) -> None:

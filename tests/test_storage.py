@@ -142,6 +142,13 @@ def test_a_clip_comes_from_a_folder(clip, folder, images):
     assert loaded.preprocess.size == 32
 
 
+def test_reading_weights_leaves_the_random_numbers_alone(folder, named):
+    before = torch.get_rng_state()
+    load_clip(f"local-dir:{folder}", device="cpu")
+    load_clip("small-clip", named, device="cpu")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.parametrize("file", ["open_clip_config.json", "open_clip_model.safetensors"])
 def test_a_missing_or_damaged_folder_is_refused(folder, file):
     content = (folder / file).read_bytes()

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from maple_lite.glyphs import glyph_masks, symbols_of
 from maple_lite.keys import picture_keys
 from maple_lite.names import require_name
+from maple_lite.protocol import class_places
 from maple_lite.styles import CLEAN, KINDS, STYLES, VARIANTS, Style, draw
 
 TEST_IMAGES = 50  # per class
@@ -164,21 +165,8 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         >>> drawn("zodiac").subset(novel).class_names[0]
         'libra'
         """
-        places = [self._place(class_id) for class_id in class_ids]
-        if not places or len(set(places)) < len(places):
-            raise ValueError(f"a subset needs at least one class and each class once, got {places}.")
+        places = class_places(self.name, self.class_names, class_ids)
         return replace(self, class_ids=tuple(self.class_ids[place] for place in places))
-
-    def _place(self, class_id: int | str) -> int:
-        """The label of a class given by label or name."""
-        names = self.class_names
-        if isinstance(class_id, str):
-            return names.index(require_name(f"class of {self.name}", class_id, names))
-        if not 0 <= class_id < len(names):
-            raise ValueError(
-                f"{self.name} has no class {class_id}: its {len(names)} classes are 0 to {len(names) - 1}."
-            )
-        return int(class_id)
 
     def __len__(self) -> int:
         return len(self.class_ids) * self.per_class

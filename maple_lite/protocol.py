@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from maple_lite.names import require_count
+from maple_lite.names import require_count, require_name
 
 
 def few_shot(labels: Iterable[int], shots: int, seed: int | random.Random) -> list[int]:
@@ -28,6 +28,30 @@ def few_shot(labels: Iterable[int], shots: int, seed: int | random.Random) -> li
         if len(indices) < shots:
             raise ValueError(f"class {label} has {len(indices)} images, {shots} shots were asked for: ask for fewer.")
     return [index for indices in members.values() for index in generator.sample(indices, shots)]
+
+
+def class_places(dataset: str, class_names: Sequence[str], class_ids: Iterable[int | str]) -> list[int]:
+    """Labels of the classes of a subset, given by label or name, in their order.
+
+    Raises ValueError for a class that `dataset` does not have, one that is named twice, or none at all.
+
+    >>> class_places("chess", ["king", "queen"], ["queen", 0])
+    [1, 0]
+    """
+    places = [_class_place(dataset, class_names, class_id) for class_id in class_ids]
+    if not places or len(set(places)) < len(places):
+        raise ValueError(f"a subset needs at least one class and each class once, got {places}.")
+    return places
+
+
+def _class_place(dataset: str, class_names: Sequence[str], class_id: int | str) -> int:
+    """The label of one class."""
+    if isinstance(class_id, str):
+        return class_names.index(require_name(f"class of {dataset}", class_id, class_names))
+    place, classes = require_count("class_id", class_id, 0), len(class_names)
+    if place >= classes:
+        raise ValueError(f"{dataset} has no class {place}: its {classes} classes are 0 to {classes - 1}.")
+    return place
 
 
 def base_and_novel(n_classes: int) -> tuple[list[int], list[int]]:

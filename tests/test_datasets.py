@@ -123,7 +123,7 @@ def test_a_subset_takes_names_or_labels_in_the_given_order(tmp_path):
     assert part.subset([1]).class_names == ["Annual Crop Land"]
     assert rows(part.subset([1]).test()) == [(path, 0) for path, label in rows(part.test()) if label == 1]
     for wrong in ([], [0, 0], [3], ["Forst"], [-1], [0.5]):
-        with pytest.raises(ValueError, match=r"subset needs|classes 0 to 2|did you mean 'Forest'|class_id must"):
+        with pytest.raises(ValueError, match=r"subset needs|classes are 0 to 2|did you mean 'Forest'|class_id must"):
             data.subset(wrong)
 
 

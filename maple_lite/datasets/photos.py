@@ -22,8 +22,8 @@ from maple_lite.datasets.pictures import (
     picture_size,
     read_picture,
 )
-from maple_lite.names import require_count, require_name
-from maple_lite.protocol import few_shot
+from maple_lite.names import require_count
+from maple_lite.protocol import class_places, few_shot
 
 VAL_SHOTS = 4  # of the authors' validation sample, at most
 
@@ -110,22 +110,10 @@ class Photos(Dataset[tuple[Tensor, int]]):
 
         Raises ValueError for an unknown class, one that is named twice, or none at all.
         """
-        places = [self._place(class_id) for class_id in class_ids]
-        if not places or len(set(places)) < len(places):
-            raise ValueError(f"a subset needs at least one class and each class once, got {places}.")
+        places = class_places(self.name, self.class_names, class_ids)
         kept = tuple(self.class_ids[place] for place in places)
         wanted = set(kept)
         return replace(self, class_ids=kept, items=tuple(item for item in self.items if item.label in wanted))
-
-    def _place(self, class_id: int | str) -> int:
-        """The label of a class given by label or name."""
-        names = self.class_names
-        if isinstance(class_id, str):
-            return names.index(require_name(f"class of {self.name}", class_id, names))
-        place = require_count("class_id", class_id, 0)
-        if place >= len(names):
-            raise ValueError(f"{self.name} has the classes 0 to {len(names) - 1}, there is no class {place}.")
-        return place
 
     def _sample(self, split: str, shots: int, generator: random.Random) -> list[Item]:
         """`shots` items per class of a list, of all classes, drawn from the generator's stream."""

@@ -72,10 +72,10 @@ def few_shot_table(dataset: str) -> str:
 
 
 def towers_table() -> str:
-    """Harmonic means with the prompts of one tower or both, and their gain over none with its standard error."""
+    """Harmonic means with the prompts of one tower or both, and their gain over none ± its error over datasets."""
     hms = stored("towers").query("split == 'hm'")
     keys = ["style", "method", "prompts"]
-    wide = hms.pivot(index=keys, columns="dataset", values="accuracy").T  # [datasets, kinds]
+    wide = hms.pivot_table(index=keys, columns="dataset", values="accuracy").T  # [datasets, kinds], means over seeds
     rows = []
     for style, method, prompts in hms[hms.prompts != "none"][keys].drop_duplicates().itertuples(index=False):
         own = wide[style, method, prompts].dropna()
@@ -145,7 +145,7 @@ def sections() -> dict[str, str]:
         "Base-to-novel: harmonic mean of every dataset": ("base_to_novel", per_dataset_table),
         "Trained on objects, tested on other datasets": ("transfer", others),
         "Trained on objects, tested on its variants": ("transfer", domains),
-        "Whose prompts do the work? The towers' prompts apart, seed 1": ("towers", towers_table),
+        "Whose prompts do the work? The towers' prompts apart": ("towers", towers_table),
         "MaPLe, one factor changed at a time: zodiac, chess and digits": ("ablations", ablation_table),
     }
     tables |= {f"Few shots, all classes of {name}": ("few_shot", partial(few_shot_table, name)) for name in SMALL}

@@ -1,16 +1,23 @@
-"""Which tower's prompts do the work? `python benchmarks/towers.py` writes data/results/towers.csv (five minutes).
+"""Which tower's prompts do the work? `python benchmarks/towers.py` prints it, and writes a table (five minutes a seed).
+
+The stored table, data/results/towers.csv, is of seeds 1 to 3; the repository holds the learners of seed 1 alone:
+
+    maple-lite benchmark --tasks base_to_novel --methods vpt language ivlp maple --keep-learners
+    python benchmarks/towers.py --seeds 1 2 3 --learners results/learners --out data/results/towers.csv
 
 The question: on the drawn datasets VPT, which prompts the image tower, leads, and deep language prompts gain little; in
 the paper it is the other way round. The guess: here what is new about a dataset lies in its pictures. Two tests of it:
 
-- "own" and "clean": the stored learners of seed 1, trained on the base classes of a dataset in its own style, are asked
-  with both towers' prompts, with those of one tower, and with none; about the pictures that they were made for ("own"),
-  and about the same symbols in clean drawings ("clean"). Prompts that are left out are replaced by nothing: the image
-  tower then is CLIP's own, and the text tower reads the learner's template, "a photo of a {}.", as it stands. MaPLe's
-  vision prompts stay functions of its text prompts, also where the text tower does not get those.
-- "words": new learners (seed 1, the same settings) for clean drawings whose class names are asked in a clumsy sentence,
-  `CLUMSY`, on the nine datasets of at most thirty classes. The shift lies in the words now, and not in the pictures.
-  Of 27 sentences that were tried it costs zero-shot CLIP most nearly as much as the styles do; nothing was trained yet.
+- "own" and "clean": the learners of the base-to-novel table, trained on the base classes of a dataset in its own
+  style, are asked with both towers' prompts, with those of one tower, and with none; about the pictures that they
+  were made for ("own"), and about the same symbols in clean drawings ("clean"). Prompts that are left out are
+  replaced by nothing: the image tower then is CLIP's own, and the text tower reads the learner's template, "a photo
+  of a {}.", as it stands. MaPLe's vision prompts stay functions of its text prompts, also where the text tower does
+  not get those.
+- "words": new learners (the same seeds and settings) for clean drawings whose class names are asked in a clumsy
+  sentence, `CLUMSY`, on the nine datasets of at most thirty classes. The shift lies in the words now, and not in the
+  pictures. Of 27 sentences that were tried it costs zero-shot CLIP most nearly as much as the styles do; nothing was
+  trained yet.
 
 The guess would be refuted if the learners without their vision prompts kept most of their gain, or if VPT led deep
 language prompts with the shift in the words, too. All on the first 25 of the 50 test pictures of a class.
@@ -42,7 +49,6 @@ METHODS = ("vpt", "language", "ivlp", "maple")
 NEW = ("vpt", "language", "ivlp")  # those that are trained on clumsy names
 MANY = 30  # classes: datasets of more take long to train on
 TESTED = 25  # pictures of a class
-SEED = 1
 CLUMSY = "photo that nobody took of a {}"
 STYLES = ("own", "clean", "words")
 PROMPTS = {"none": (), "text": ("text",), "vision": ("vision",), "both": ("text", "vision")}
@@ -108,8 +114,10 @@ def by_prompts(
             yield name, accuracies(clip, Towers(learner, kept), parts, prompted if "vision" in kept else plain)
 
 
-def rows_of(data: Pictures, clip: FrozenCLIP, style: str, learners: dict[str, PromptLearner]) -> pd.DataFrame:
-    """The rows of a dataset's test pictures in one style, of learners by their method's name."""
+def rows_of(
+    data: Pictures, clip: FrozenCLIP, style: str, seed: int, learners: dict[str, PromptLearner]
+) -> pd.DataFrame:
+    """The rows of a dataset's test pictures in one style, of a seed's learners by their method's name."""
     sentence = CLUMSY if style == "words" else "{}"
     parts = halves(data, sentence)
     plain = image_features(clip, PromptLearner(), parts)
@@ -119,16 +127,16 @@ def rows_of(data: Pictures, clip: FrozenCLIP, style: str, learners: dict[str, Pr
         found += [(method, name, each) for name, each in by_prompts(clip, learner, parts, plain)]
     tidy = [(method, name, split, value) for method, name, each in found for split, value in each.items()]
     rows = pd.DataFrame(tidy, columns=["method", "prompts", "split", "accuracy"])
-    return rows.assign(dataset=data.name, style=style)
+    return rows.assign(dataset=data.name, style=style, seed=seed)
 
 
-def stored_learners(name: str, clip: FrozenCLIP) -> dict[str, PromptLearner]:
-    """The stored learners of a dataset's base classes, by method."""
-    folder = data_folder() / "results" / "learners" / "base_to_novel"
-    return {method: load_learner(folder / f"{name}-{method}-seed{SEED}.safetensors", clip) for method in METHODS}
+def stored_learners(folder: Path, name: str, clip: FrozenCLIP, seed: int) -> dict[str, PromptLearner]:
+    """The learners of a dataset's base classes, by method, from a folder that `maple-lite benchmark` wrote."""
+    files = {method: folder / "base_to_novel" / f"{name}-{method}-seed{seed}.safetensors" for method in METHODS}
+    return {method: load_learner(file, clip) for method, file in files.items()}
 
 
-def new_learners(data: Pictures, clip: FrozenCLIP) -> dict[str, PromptLearner]:
+def new_learners(data: Pictures, clip: FrozenCLIP, seed: int) -> dict[str, PromptLearner]:
     """Learners trained on a dataset's base classes under their clumsy names, by method."""
     base = data.subset(base_and_novel(len(data.class_names))[0])
     names = [CLUMSY.replace("{}", name) for name in base.class_names]
@@ -136,36 +144,48 @@ def new_learners(data: Pictures, clip: FrozenCLIP) -> dict[str, PromptLearner]:
     learners = {}
     for method in NEW:
         settings = recipe(method, "base-to-novel", SHOTS, data.name, clip)
-        learners[method] = trained(clip, asked, base.train(SHOTS, SEED), settings, SEED)
+        learners[method] = trained(clip, asked, base.train(SHOTS, seed), settings, seed)
     return learners
 
 
-def rows_of_dataset(clip: FrozenCLIP, name: str, styles: Sequence[str] = STYLES) -> pd.DataFrame:
+def rows_of_dataset(
+    clip: FrozenCLIP, name: str, seed: int, folder: Path, styles: Sequence[str] = STYLES
+) -> pd.DataFrame:
     """The rows of a dataset: in its own style, in clean drawings, and under clumsy names where it is small."""
     clean, frames = pictures(clip, name, style="clean"), []
-    if "own" in styles:
-        frames.append(rows_of(pictures(clip, name), clip, "own", stored_learners(name, clip)))
-    if "clean" in styles:
-        frames.append(rows_of(clean, clip, "clean", stored_learners(name, clip)))
+    if "own" in styles or "clean" in styles:
+        stored = stored_learners(folder, name, clip, seed)
+        shown = {"own": pictures(clip, name), "clean": clean}
+        frames = [rows_of(data, clip, style, seed, stored) for style, data in shown.items() if style in styles]
     if "words" in styles and len(clean.class_names) <= MANY:
-        frames.append(rows_of(clean, clip, "words", new_learners(clean, clip)))
+        frames.append(rows_of(clean, clip, "words", seed, new_learners(clean, clip, seed)))
     return pd.concat(frames) if frames else pd.DataFrame()
 
 
-def table(clip: FrozenCLIP, names: Sequence[str] = DRAWN, styles: Sequence[str] = STYLES) -> pd.DataFrame:
+def table(
+    clip: FrozenCLIP,
+    folder: Path,
+    names: Sequence[str] = DRAWN,
+    seeds: Sequence[int] = (1,),
+    styles: Sequence[str] = STYLES,
+) -> pd.DataFrame:
     """All rows, with the CLIP's fingerprint and torch's version."""
-    rows = pd.concat([rows_of_dataset(clip, name, styles) for name in names], ignore_index=True)
-    return rows.assign(seed=SEED, clip=clip.fingerprint, torch=torch.__version__)[COLUMNS]
+    frames = [rows_of_dataset(clip, name, seed, folder, styles) for seed in seeds for name in names]
+    rows = pd.concat(frames, ignore_index=True)
+    return rows.assign(clip=clip.fingerprint, torch=torch.__version__)[COLUMNS]
 
 
 def main() -> None:
     """Writes the table and prints its means over datasets."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=data_folder() / "results" / "towers.csv")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    results = data_folder() / "results"
+    parser.add_argument("--out", type=Path, default=Path("results/towers.csv"), help="the table; results/towers.csv")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1])
+    parser.add_argument("--learners", type=Path, default=results / "learners", help="with a folder base_to_novel")
     parser.add_argument("--styles", nargs="+", default=STYLES, choices=STYLES)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = table(load_clip(device="cpu"), DRAWN, options.styles)
+    rows = table(load_clip(device="cpu"), options.learners, DRAWN, options.seeds, options.styles)
     text = rows.round({"accuracy": 3}).to_csv(index=False, lineterminator="\n")
     write_whole(options.out, lambda file: file.write_bytes(text.encode()))
     means = rows.pivot_table(index=["style", "method", "prompts"], columns="split", values="accuracy", sort=False)

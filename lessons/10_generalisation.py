@@ -545,7 +545,8 @@ leads = kept["words", "vpt", "vision"].mean() > kept["words", "language", "text"
 ex.outcome("10.c", "VPT" if leads else "deep language")
 
 # %%
-figure, axes = plt.subplots(1, 3, figsize=(11.5, 3.6), sharey=True, layout="constrained")
+shape = {"figsize": (11.5, 3.6), "sharex": True, "sharey": True}
+figure, axes = plt.subplots(1, 3, layout="constrained", **shape)
 lines, said = list(gained.prompts.unique()), []
 for ax, (style, title) in zip(axes, styles.items(), strict=True):
     for row in gained[gained.asked == style].itertuples():

@@ -561,6 +561,8 @@ for ax, (style, title) in zip(axes, styles.items(), strict=True):
 axes[0].set_yticks(range(len(lines)), lines)
 axes[0].invert_yaxis()
 show(figure, f"What prompts gain over none, by the tower that has them: {'; '.join(said)}.")
+
+# %%
 versus = {style: kept[style, "vpt", "vision"] - kept[style, "language", "text"] for style in styles}
 small = np.isin(sorted(datasets), asked[asked["style"] == "words"].dataset)
 versus |= {"same datasets, own": versus["own"][small]}

@@ -545,8 +545,8 @@ leads = kept["words", "vpt", "vision"].mean() > kept["words", "language", "text"
 ex.outcome("10.c", "VPT" if leads else "deep language")
 
 # %%
-shape = {"figsize": (11.5, 3.6), "sharex": True, "sharey": True}
-figure, axes = plt.subplots(1, 3, layout="constrained", **shape)
+shape = {"figsize": (11.5, 3.6), "sharex": True, "sharey": True, "layout": "constrained"}
+figure, axes = plt.subplots(1, 3, **shape)
 lines, said = list(gained.prompts.unique()), []
 for ax, (style, title) in zip(axes, styles.items(), strict=True):
     for row in gained[gained.asked == style].itertuples():
@@ -561,8 +561,6 @@ for ax, (style, title) in zip(axes, styles.items(), strict=True):
 axes[0].set_yticks(range(len(lines)), lines)
 axes[0].invert_yaxis()
 show(figure, f"What prompts gain over none, by the tower that has them: {'; '.join(said)}.")
-
-# %%
 versus = {style: kept[style, "vpt", "vision"] - kept[style, "language", "text"] for style in styles}
 small = np.isin(sorted(datasets), asked[asked["style"] == "words"].dataset)
 versus |= {"same datasets, own": versus["own"][small]}
@@ -572,9 +570,6 @@ for title, gaps in versus.items():
     gap = gaps.mean(axis=1)  # [datasets]
     print(f"VPT − deep language, {title}: {gap.mean():+.1f}", end=" ")
     print(f"({low:+.1f} to {high:+.1f}), ahead on {(gap > 0).sum()} of {len(gap)}")
-ahead = versus["words"].mean(axis=1)  # [small datasets]
-far = np.array(sorted(datasets))[small][ahead.argmax()]
-print(f"VPT is furthest ahead, clean, clumsy names: {far} ({ahead.max():+.1f})")
 
 # %% [markdown]
 # The first test speaks for the guess: in their own styles, IVLP and MaPLe keep their gain with

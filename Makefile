@@ -18,7 +18,7 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
-	OMP_NUM_THREADS=1 $(MAKE) -j2 --output-sync=target run-notebooks run-solutions
+	OMP_NUM_THREADS=1 $(MAKE) -j2 run-notebooks run-solutions
 
 # Each of the two keeps one core busy: side by side they take half the time.
 run-notebooks: .venv/ready

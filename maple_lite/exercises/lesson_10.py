@@ -559,7 +559,7 @@ def transfer(model: PromptedCLIP, data: Any) -> float:
 
 def _scene() -> tuple[PromptedCLIP, Shown]:
     """A model with prompts in both towers that are not those of a new learner, and a test set of other classes."""
-    clip = tiny_clip()  # outside: reading it draws random numbers, once
+    clip = tiny_clip()
     with seeded(3):
         learner = IVLP(clip, n_ctx=4)
         for weight in learner.parameters():

@@ -16,10 +16,10 @@ import torch
 from speed import NAMES
 
 from maple_lite import METHODS, PromptedCLIP, load_clip, seeded
+from maple_lite.analysis.cost import Cost, evaluation_costs, forward_costs, memory_costs, size_costs, training_costs
 from maple_lite.clip import FrozenCLIP
-from maple_lite.cost import Cost, evaluation_costs, forward_costs, memory_costs, size_costs, training_costs
-from maple_lite.files import data_folder, write_whole
 from maple_lite.presets import preset
+from maple_lite.support.files import atomic_write, data_folder
 
 CLASSES = 50
 
@@ -82,7 +82,7 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     rows = pd.concat([table(name, SIZES[name], chosen.device) for name in chosen.sizes], ignore_index=True)
     text = rows.to_csv(index=False, lineterminator="\n", float_format="%.6g")
-    write_whole(chosen.out, lambda file: file.write_bytes(text.encode()))
+    atomic_write(chosen.out, lambda file: file.write_bytes(text.encode()))
     wide = rows.pivot_table(index=["size", "measure", "batch"], columns="method", values="value", sort=False)
     print(wide.to_string(float_format="{:.4g}".format))
 

@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from speed import NAMES
 
 from maple_lite import MaPLe, PromptedCLIP, load_clip, seeded
-from maple_lite.batches import autocast
-from maple_lite.cost import MIB, saved_bytes
-from maple_lite.files import data_folder, write_whole
+from maple_lite.analysis.cost import MIB, saved_bytes
+from maple_lite.support.batches import autocast
+from maple_lite.support.files import atomic_write, data_folder
 
 CLASSES, BATCH = (500, 1000), 4  # ImageNet's base classes, and all of them
 CHUNKS = (None, 125)
@@ -116,7 +116,7 @@ def main() -> None:
     for column in ("saved_mib", "peak_mib", "cpu_seconds"):
         table[column] = table[column].astype(float).round(1)
     text = table.to_csv(index=False, lineterminator="\n")
-    write_whole(chosen.out, lambda file: file.write_bytes(text.encode()))
+    atomic_write(chosen.out, lambda file: file.write_bytes(text.encode()))
 
 
 if __name__ == "__main__":

@@ -15,15 +15,15 @@ import pandas as pd
 import torch
 
 from maple_lite import PromptedCLIP, load_clip
+from maple_lite.analysis.ood import ood_detection
 from maple_lite.clip import FrozenCLIP
-from maple_lite.drawn import Pictures
-from maple_lite.files import data_folder, write_whole
-from maple_lite.grid import SMALL
-from maple_lite.ood import ood_detection
+from maple_lite.datasets.glyphs.drawn import Pictures
+from maple_lite.experiments.grid import SMALL
+from maple_lite.experiments.tasks import SEEDS, recipe, trained
 from maple_lite.presets import SHOTS
+from maple_lite.pretraining.gauges import pictures
 from maple_lite.protocol import base_and_novel
-from maple_lite.tasks import SEEDS, recipe, trained
-from maple_lite.zero_shot import pictures
+from maple_lite.support.files import atomic_write, data_folder
 
 METHODS = ("zeroshot", "coop", "ivlp", "maple")
 
@@ -57,7 +57,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = table(load_clip(device="cpu"), SMALL, METHODS, SEEDS)
     text = rows.round({"auroc": 3, "fpr95": 3}).to_csv(index=False, lineterminator="\n")
-    write_whole(out, lambda file: file.write_bytes(text.encode()))
+    atomic_write(out, lambda file: file.write_bytes(text.encode()))
     kinds = rows.assign(outside=rows.outside.where(rows.outside == "novel", "another dataset"))
     print(kinds.groupby(["outside", "score", "method"], sort=False)[["auroc", "fpr95"]].mean().round(1).to_string())
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from maple_lite.drawn import DRAWN
-from maple_lite.files import data_folder, write_whole
-from maple_lite.grid import SMALL, SOURCE
-from maple_lite.plots import TITLES
-from maple_lite.results import paper, stored
-from maple_lite.styles import VARIANTS
-from maple_lite.summaries import averages, levels, over_seeds, unchanged
+from maple_lite.course.plots import TITLES
+from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.datasets.glyphs.styles import VARIANTS
+from maple_lite.experiments.grid import SMALL, SOURCE
+from maple_lite.experiments.published import paper, stored
+from maple_lite.experiments.summaries import averages, levels, over_seeds, unchanged
+from maple_lite.support.files import atomic_write, data_folder
 
 PRESETS = {
     "depth": "5",
@@ -165,4 +165,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else data_folder() / "results" / "TABLES.md"
-    write_whole(target, lambda file: file.write_text(page(), encoding="utf-8"))
+    atomic_write(target, lambda file: file.write_text(page(), encoding="utf-8"))

@@ -37,13 +37,13 @@ from torch import Tensor
 
 from maple_lite import PromptedCLIP, PromptLearner, load_clip
 from maple_lite.clip import FrozenCLIP
-from maple_lite.drawn import DRAWN, Pictures
-from maple_lite.files import data_folder, write_whole
+from maple_lite.datasets.glyphs.drawn import DRAWN, Pictures
+from maple_lite.experiments.tasks import recipe, trained
 from maple_lite.presets import SHOTS
+from maple_lite.pretraining.gauges import pictures
 from maple_lite.protocol import base_and_novel, harmonic_mean
-from maple_lite.storage import load_learner
-from maple_lite.tasks import recipe, trained
-from maple_lite.zero_shot import pictures
+from maple_lite.storage.learner_files import load_learner
+from maple_lite.support.files import atomic_write, data_folder
 
 METHODS = ("vpt", "language", "ivlp", "maple")
 NEW = ("vpt", "language", "ivlp")  # those that are trained on clumsy names
@@ -187,7 +187,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = table(load_clip(device="cpu"), options.learners, DRAWN, options.seeds, options.styles)
     text = rows.round({"accuracy": 3}).to_csv(index=False, lineterminator="\n")
-    write_whole(options.out, lambda file: file.write_bytes(text.encode()))
+    atomic_write(options.out, lambda file: file.write_bytes(text.encode()))
     means = rows.pivot_table(index=["style", "method", "prompts"], columns="split", values="accuracy", sort=False)
     print(means.round(1).to_string())
 

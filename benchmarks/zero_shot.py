@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from maple_lite import load_clip
-from maple_lite.files import data_folder, write_whole
-from maple_lite.zero_shot import zero_shot_table
+from maple_lite.pretraining.gauges import zero_shot_table
+from maple_lite.support.files import atomic_write, data_folder
 
 
 def main(folder: Path) -> None:
@@ -17,7 +17,7 @@ def main(folder: Path) -> None:
     clip = load_clip(device="cpu")
     table = zero_shot_table(clip).assign(clip=clip.fingerprint, torch=torch.__version__).round({"accuracy": 3})
     text = table.to_csv(index=False, lineterminator="\n")
-    write_whole(folder / "zero_shot.csv", lambda file: file.write_bytes(text.encode()))
+    atomic_write(folder / "zero_shot.csv", lambda file: file.write_bytes(text.encode()))
 
 
 if __name__ == "__main__":

@@ -34,13 +34,13 @@ import torch
 import maple_lite
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, base_and_novel, fit
 from maple_lite import harmonic_mean, load_clip, preset, seeded
-from maple_lite.drawn import DRAWN, drawn
-from maple_lite.files import data_folder
-from maple_lite.gallery import plot_galleries
-from maple_lite.plots import TITLES, plot_base_to_novel, plot_loss, plot_predictions
-from maple_lite.plots import plot_picture, plot_probabilities, plot_prompts
-from maple_lite.seeds import derived_seed
-from maple_lite.teach import explore, show
+from maple_lite.datasets.glyphs.drawn import DRAWN, drawn
+from maple_lite.support.files import data_folder
+from maple_lite.course.gallery import plot_galleries
+from maple_lite.course.plots import TITLES, plot_base_to_novel, plot_loss, plot_predictions
+from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
+from maple_lite.support.seeds import derived_seed
+from maple_lite.course import explore, show
 
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16, and wants a GPU
 seed = 1

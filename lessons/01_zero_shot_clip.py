@@ -36,13 +36,13 @@ import torch.nn.functional as F
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, base_and_novel, harmonic_mean
 from maple_lite import load_clip, tokenize
-from maple_lite.captions import draw_captioned, symbol_frequencies
-from maple_lite.drawn import DRAWN
-from maple_lite.files import data_folder
-from maple_lite.plots import COUPLING, FROZEN, LANGUAGE, VISION, plot_base_to_novel
-from maple_lite.plots import plot_picture, plot_probabilities, plot_prompts
-from maple_lite.teach import explore, session, show
-from maple_lite.zero_shot import pictures
+from maple_lite.pretraining.captions import draw_captioned, symbol_frequencies
+from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.support.files import data_folder
+from maple_lite.course.plots import COUPLING, FROZEN, LANGUAGE, VISION, plot_base_to_novel
+from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
+from maple_lite.course import explore, session, show
+from maple_lite.pretraining.gauges import pictures
 
 ex = session("01_zero_shot_clip")
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16, and wants a GPU

@@ -34,12 +34,12 @@ import sklearn.linear_model
 import torch
 import torch.nn.functional as F
 from maple_lite import PromptedCLIP, PromptLearner, load_clip
-from maple_lite.drawn import drawn
-from maple_lite.files import data_folder
-from maple_lite.gallery import plot_gallery
-from maple_lite.plots import COLOURS, COUPLING, LANGUAGE, TITLES, VISION
-from maple_lite.results import ladder
-from maple_lite.teach import explore, session, show
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.support.files import data_folder
+from maple_lite.course.plots import plot_gallery
+from maple_lite.course.plots import COLOURS, COUPLING, LANGUAGE, TITLES, VISION
+from maple_lite.experiments.published import ladder
+from maple_lite.course import explore, session, show
 
 ex = session("02_few_shot_protocol")
 seed = ex.seed

@@ -28,15 +28,15 @@ import torch
 import torch.nn.functional as F
 from maple_lite import CoOp, FrozenCLIP, PromptedCLIP, PromptLearner, base_and_novel, fit
 from maple_lite import harmonic_mean, load_clip, preset, seeded, tokenize
-from maple_lite.batches import batches
+from maple_lite.support.batches import batches
 from maple_lite.clip import write_prompt
-from maple_lite.drawn import drawn
-from maple_lite.files import data_folder
-from maple_lite.plots import COLOURS, FROZEN, LANGUAGE, TITLES, plot_base_to_novel, plot_loss
-from maple_lite.plots import plot_picture, plot_probabilities, plot_prompts
-from maple_lite.results import ladder
-from maple_lite.seeds import derived_seed
-from maple_lite.teach import explore, session, show
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.support.files import data_folder
+from maple_lite.course.plots import COLOURS, FROZEN, LANGUAGE, TITLES, plot_base_to_novel, plot_loss
+from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
+from maple_lite.experiments.published import ladder
+from maple_lite.support.seeds import derived_seed
+from maple_lite.course import explore, session, show
 from maple_lite.tokens import tokenizer, word_ids
 from maple_lite.training import image_features as features_of
 

@@ -33,13 +33,13 @@ import torch
 from maple_lite import CoCoOp, CoOp, FrozenCLIP, PromptedCLIP, accuracy, base_and_novel, fit
 from maple_lite import harmonic_mean, load_clip, preset, seeded
 from maple_lite.clip import encode_sentences
-from maple_lite.drawn import drawn
-from maple_lite.files import data_folder
-from maple_lite.plots import COLOURS, COUPLING, TITLES, plot_base_to_novel
-from maple_lite.plots import plot_loss, plot_picture, plot_probabilities, plot_prompts
-from maple_lite.results import ladder
-from maple_lite.seeds import derived_seed
-from maple_lite.teach import explore, session, show
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.support.files import data_folder
+from maple_lite.course.plots import COLOURS, COUPLING, TITLES, plot_base_to_novel
+from maple_lite.course.plots import plot_loss, plot_picture, plot_probabilities, plot_prompts
+from maple_lite.experiments.published import ladder
+from maple_lite.support.seeds import derived_seed
+from maple_lite.course import explore, session, show
 from maple_lite.training import image_features
 
 ex = session("04_cocoop")

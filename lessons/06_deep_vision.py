@@ -31,14 +31,14 @@ import torch.nn.functional as F
 
 from maple_lite import FrozenCLIP, PromptedCLIP, PromptLearner, accuracy, base_and_novel, fit
 from maple_lite import harmonic_mean, load_clip, preset, seeded
-from maple_lite.drawn import drawn
-from maple_lite.files import data_folder
-from maple_lite.gallery import plot_gallery
-from maple_lite.plots import FROZEN, TITLES, VISION, plot_base_to_novel, plot_loss
-from maple_lite.plots import plot_picture, plot_probabilities, plot_prompts
-from maple_lite.results import ladder
-from maple_lite.seeds import derived_seed
-from maple_lite.teach import explore, session, show
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.support.files import data_folder
+from maple_lite.course.plots import plot_gallery
+from maple_lite.course.plots import FROZEN, TITLES, VISION, plot_base_to_novel, plot_loss
+from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
+from maple_lite.experiments.published import ladder
+from maple_lite.support.seeds import derived_seed
+from maple_lite.course import explore, session, show
 
 ex = session("06_deep_vision")
 seed = ex.seed

@@ -31,15 +31,15 @@ import torch.nn.functional as F
 
 from maple_lite import IVLP, PromptedCLIP, PromptLearner, base_and_novel, harmonic_mean, load_clip
 from maple_lite import preset, seeded
-from maple_lite.batches import batches
-from maple_lite.drawn import drawn
-from maple_lite.files import data_folder
+from maple_lite.support.batches import batches
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.support.files import data_folder
 from maple_lite.learners import first_prompt, prompt_depth
-from maple_lite.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_base_to_novel, plot_loss
-from maple_lite.plots import plot_picture, plot_probabilities, plot_prompts
-from maple_lite.results import ladder, stored
-from maple_lite.seeds import derived_seed
-from maple_lite.teach import explore, session, show
+from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_base_to_novel, plot_loss
+from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
+from maple_lite.experiments.published import ladder, stored
+from maple_lite.support.seeds import derived_seed
+from maple_lite.course import explore, session, show
 from maple_lite.training import learning_rate
 
 ex = session("07_independent_vl")

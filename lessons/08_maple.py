@@ -33,13 +33,13 @@ import torch.nn.functional as F
 
 from maple_lite import IVLP, CoOp, DeepLanguage, MaPLe, PromptedCLIP, accuracy, base_and_novel
 from maple_lite import fit, harmonic_mean, load_clip, preset, seeded
-from maple_lite.drawn import drawn
-from maple_lite.files import data_folder
-from maple_lite.plots import COLOURS, COUPLING, LANGUAGE, TITLES, VISION, plot_base_to_novel
-from maple_lite.plots import plot_loss, plot_picture, plot_probabilities, plot_prompts
-from maple_lite.results import ladder, stored
-from maple_lite.seeds import derived_seed
-from maple_lite.teach import explore, session, show
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.support.files import data_folder
+from maple_lite.course.plots import COLOURS, COUPLING, LANGUAGE, TITLES, VISION, plot_base_to_novel
+from maple_lite.course.plots import plot_loss, plot_picture, plot_probabilities, plot_prompts
+from maple_lite.experiments.published import ladder, stored
+from maple_lite.support.seeds import derived_seed
+from maple_lite.course import explore, session, show
 
 ex = session("08_maple")
 seed = ex.seed

@@ -31,15 +31,16 @@ import torch
 import torch.nn.functional as F
 
 from maple_lite import IVLP, FrozenCLIP, MaPLe, load_clip, preset, seeded
-from maple_lite.ablations import ReversedCoupling, coop_variants, maple_variants
+from maple_lite.experiments.ablations import ReversedCoupling, coop_variants, maple_variants
 from maple_lite.clip import write_prompt
-from maple_lite.drawn import drawn
-from maple_lite.exercises.lesson_09 import TABLE, by_dataset
-from maple_lite.plots import COLOURS, COUPLING, INK, plot_few_shot, plot_levels, plot_variants
-from maple_lite.results import paper, stored
-from maple_lite.summaries import levels, over_seeds, unchanged
-from maple_lite.tasks import Recipe, train_on_base
-from maple_lite.teach import explore, session, show
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.course.exercises.lesson_09 import TABLE, by_dataset
+from maple_lite.course.plots import COLOURS, COUPLING, INK, plot_few_shot, plot_levels
+from maple_lite.course.plots import plot_variants
+from maple_lite.experiments.published import paper, stored
+from maple_lite.experiments.summaries import levels, over_seeds, unchanged
+from maple_lite.experiments.tasks import Recipe, train_on_base
+from maple_lite.course import explore, session, show
 
 ex = session("09_ablations")
 seed = ex.seed

@@ -33,16 +33,17 @@ import torch
 
 from maple_lite import METHODS, PromptedCLIP, PromptLearner, accuracy, base_and_novel
 from maple_lite import harmonic_mean, load_clip, seeded
-from maple_lite.files import data_folder
-from maple_lite.gallery import plot_gallery
-from maple_lite.plots import COLOURS, LANGUAGE, MARKERS, TITLES, VISION, plot_base_against_novel
-from maple_lite.plots import plot_few_shot, plot_gains, plot_gains_by_shift, plot_targets
-from maple_lite.results import paper, stored
-from maple_lite.seeds import derived_seed
-from maple_lite.summaries import averages, gains, over_seeds, shifts, unchanged
-from maple_lite.tasks import recipe, trained
-from maple_lite.teach import explore, session, show
-from maple_lite.zero_shot import pictures
+from maple_lite.support.files import data_folder
+from maple_lite.course.plots import plot_gallery
+from maple_lite.course.plots import COLOURS, LANGUAGE, MARKERS, TITLES, VISION
+from maple_lite.course.plots import plot_base_against_novel
+from maple_lite.course.plots import plot_few_shot, plot_gains, plot_gains_by_shift, plot_targets
+from maple_lite.experiments.published import paper, stored
+from maple_lite.support.seeds import derived_seed
+from maple_lite.experiments.summaries import averages, gains, over_seeds, shifts, unchanged
+from maple_lite.experiments.tasks import recipe, trained
+from maple_lite.course import explore, session, show
+from maple_lite.pretraining.gauges import pictures
 
 ex = session("10_generalisation")
 seed, mode = ex.seed, os.environ.get("MAPLE_LITE_MODE", "fast")  # "full": OpenAI's ViT-B/16, a GPU

@@ -33,14 +33,15 @@ import torch
 
 from maple_lite import CoOp, MaPLe, PromptedCLIP, PromptLearner, base_and_novel
 from maple_lite import attention, fit, inside, load_clip, ood, preset, seeded, words
-from maple_lite.captions import caption_words
-from maple_lite.drawn import drawn
-from maple_lite.plots import COLOURS, TITLES, plot_confusion, plot_detection, plot_features
-from maple_lite.plots import plot_gains_by_frequency, plot_nearest_words, plot_prompt_attention
-from maple_lite.results import stored
-from maple_lite.seeds import derived_seed
-from maple_lite.summaries import spearman
-from maple_lite.teach import explore, session, show
+from maple_lite.pretraining.captions import caption_words
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.course.plots import COLOURS, TITLES, plot_confusion, plot_detection, plot_features
+from maple_lite.course.plots import plot_gains_by_frequency, plot_nearest_words
+from maple_lite.course.plots import plot_prompt_attention
+from maple_lite.experiments.published import stored
+from maple_lite.support.seeds import derived_seed
+from maple_lite.experiments.summaries import spearman
+from maple_lite.course import explore, session, show
 
 ex = session("11_looking_inside")
 seed = ex.seed
@@ -834,7 +835,7 @@ explore(detector, **controls, passing=[95, 99, 90, 80, 50])
 #
 # ## Going further
 #
-# - Which words are near by *cosine* similarity? `maple_lite.words.nearest_words(...,
+# - Which words are near by *cosine* similarity? `maple_lite.analysis.words.nearest_words(...,
 #   measure="cosine")`. Do they change? Should they?
 # - Draw the t-SNE map with another perplexity (scikit-learn's `TSNE(perplexity=5)`, then 100). What
 #   stays, what goes?

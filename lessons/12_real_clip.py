@@ -42,17 +42,17 @@ import torch
 
 from maple_lite import MaPLe, PromptedCLIP, base_and_novel, few_shot, fit, is_published, load_clip
 from maple_lite import name_pictures, open_dataset, preset, seeded, train
-from maple_lite.cli import main
-from maple_lite.cost import MIB, saved_bytes, seconds, training_step
+from maple_lite.cli.main import main
+from maple_lite.analysis.cost import MIB, saved_bytes, seconds, training_step
 from maple_lite.datasets import datasets_root
-from maple_lite.drawn import DRAWN, drawn
-from maple_lite.files import data_folder
-from maple_lite.official import load_official, save_official
-from maple_lite.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_probabilities
-from maple_lite.results import paper, stored
-from maple_lite.runs import evaluate
-from maple_lite.seeds import derived_seed
-from maple_lite.teach import explore, session, show
+from maple_lite.datasets.glyphs.drawn import DRAWN, drawn
+from maple_lite.support.files import data_folder
+from maple_lite.storage.official import load_official, save_official
+from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_probabilities
+from maple_lite.experiments.published import paper, stored
+from maple_lite.experiments.runs import evaluate
+from maple_lite.support.seeds import derived_seed
+from maple_lite.course import explore, session, show
 
 # %%
 ex = session("12_real_clip")

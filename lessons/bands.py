@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from maple_lite.files import data_folder, write_whole
-from maple_lite.teach.session import expected_bands
+from maple_lite.course.session import expected_bands
+from maple_lite.support.files import atomic_write, data_folder
 
 import build
 
@@ -70,7 +70,7 @@ def write(known: dict[str, dict[str, list[float]]]) -> None:
     def fill(file: Path) -> None:
         file.write_text(text, encoding="utf-8")
 
-    write_whole(data_folder() / "expected.json", fill)
+    atomic_write(data_folder() / "expected.json", fill)
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import itertools
 import re
 import sys
 
-from maple_lite.teach.exercise import Exercise
-from maple_lite.teach.verdicts import ERROR, Verdict, judge
+from maple_lite.course.teach.exercise import Exercise
+from maple_lite.course.teach.verdicts import ERROR, Verdict, judge
 
 import build
 

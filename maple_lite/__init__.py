@@ -3,20 +3,21 @@
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import open_dataset
 from maple_lite.evaluation import accuracy, confusion, per_class_accuracy, predict
+from maple_lite.experiments.predictions import name_pictures
+from maple_lite.experiments.runs import Run, evaluate, train
+from maple_lite.experiments.tasks import base_to_novel
 from maple_lite.learners import IVLP, METHODS, VPT, CoCoOp, CoOp, DeepLanguage, MaPLe, PromptLearner
-from maple_lite.models import load_clip
-from maple_lite.predictions import name_pictures
+from maple_lite.loading import load_clip
 from maple_lite.presets import is_published, preset, template
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.protocol import base_and_novel, few_shot, harmonic_mean
-from maple_lite.runs import Run, evaluate, train
-from maple_lite.seeds import seeded
 from maple_lite.storage import learner_notes, load_learner, save_learner
-from maple_lite.tasks import base_to_novel
+from maple_lite.support.seeds import seeded
+from maple_lite.support.version import VERSION
 from maple_lite.tokens import tokenize
 from maple_lite.training import History, fit, learning_rate
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "IVLP",

@@ -14,14 +14,14 @@ from open_clip.transform import PreprocessCfg
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from maple_lite.inputs import (
+from maple_lite.support.inputs import (
     require_fitting_towers,
     require_images,
     require_text_prompts,
     require_tokens,
     require_vision_prompts,
 )
-from maple_lite.names import require_count
+from maple_lite.support.names import require_count
 from maple_lite.tokens import tokenize
 
 ROWS = 1024  # sentences encoded at a time: bounds memory where there are many (image, class) pairs

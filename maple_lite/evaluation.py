@@ -8,9 +8,9 @@ from sklearn.metrics import confusion_matrix
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from maple_lite.batches import autocast, batches
-from maple_lite.memory import memory_advice
 from maple_lite.prompted import PromptedCLIP
+from maple_lite.support.batches import autocast, batches
+from maple_lite.support.memory import memory_advice
 
 
 @torch.no_grad()

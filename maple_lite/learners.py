@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.names import require_count, require_name
+from maple_lite.support.names import require_count, require_name
 from maple_lite.tokens import POSITIONS, move_context, name_list, spoken, tokenize, word_ids
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.files import data_folder
 from maple_lite.learners import METHODS, prompt_depth
-from maple_lite.names import require_count, require_name
+from maple_lite.support.files import data_folder
+from maple_lite.support.names import require_count, require_name
 
 TASKS = ("base-to-novel", "few-shot", "cross-dataset", "domain-generalisation")
 LARGE = ("imagenet", "objects")  # the source of transfer among the datasets, and its drawn miniature

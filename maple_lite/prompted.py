@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.learners import PromptLearner
-from maple_lite.names import require_count
+from maple_lite.support.names import require_count
 from maple_lite.tokens import name_list
 
 

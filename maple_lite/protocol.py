@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
-from maple_lite.names import require_count, require_name
+from maple_lite.support.names import require_count, require_name
 
 
 def few_shot(labels: Iterable[int], shots: int, seed: int | random.Random) -> list[int]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import CATALOG, absent, dataset_name, named_root, open_dataset
-from maple_lite.datasets.available import fetch_all
-from maple_lite.datasets.fetch import SOURCES
-from maple_lite.drawn import DRAWN
-from maple_lite.styles import VARIANTS
-from maple_lite.tasks import Task
-from maple_lite.zero_shot import pictures
+from maple_lite.datasets.fetch.available import fetch_all
+from maple_lite.datasets.fetch.fetch import SOURCES
+from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.datasets.glyphs.styles import VARIANTS
+from maple_lite.experiments.tasks import Task
+from maple_lite.pretraining.gauges import pictures
 
 HANDWRITTEN = "handwritten"
 

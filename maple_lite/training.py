@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset, TensorDataset
 
-from maple_lite.batches import autocast, batches, count, full_batches
-from maple_lite.checkpoints import digest, read_checkpoint, require_same_settings, require_writable
-from maple_lite.files import write_whole
-from maple_lite.memory import memory_advice
-from maple_lite.names import require_count
-from maple_lite.progress import progress
 from maple_lite.prompted import PromptedCLIP
-from maple_lite.seeds import derived_seed, seeded
+from maple_lite.support.batches import autocast, batches, count, full_batches
+from maple_lite.support.checkpoint import digest, read_checkpoint, require_same_settings, require_writable
+from maple_lite.support.files import atomic_write
+from maple_lite.support.memory import memory_advice
+from maple_lite.support.names import require_count
+from maple_lite.support.progress import progress
+from maple_lite.support.seeds import derived_seed, seeded
 
 CONTENT = ("learner", "optimizer", "scaler", "settings", "history")  # of a checkpoint
 
@@ -193,7 +193,7 @@ class _Run:
         states = {name: getattr(self, name).state_dict() for name in ("optimizer", "scaler")}
         content = dict(states, learner=self.model.learner.state_dict(), settings=self.identity)
         content["history"] = asdict(self.history)
-        write_whole(path, lambda file: torch.save(content, file))
+        atomic_write(path, lambda file: torch.save(content, file))
 
     def resume(self, path: str | Path | None) -> int:
         """The epoch to go on with; ValueError for a file that is damaged or belongs to another run."""

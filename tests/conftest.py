@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from maple_lite import FrozenCLIP
-from maple_lite.small import small_open_clip
+from maple_lite.support.small import small_open_clip
 
 
 @pytest.fixture(scope="session")

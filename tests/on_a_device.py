@@ -26,15 +26,15 @@ from maple_lite import (
     save_learner,
     seeded,
 )
-from maple_lite.attention import attention_to_prompts
-from maple_lite.batches import batches
-from maple_lite.cost import forward_costs, memory_costs, training_costs
-from maple_lite.drawn import drawn
-from maple_lite.inside import feature_map
-from maple_lite.official import load_official, save_official
-from maple_lite.ood import ood_detection
-from maple_lite.small import small_open_clip
-from maple_lite.words import nearest_words
+from maple_lite.analysis.attention import attention_to_prompts
+from maple_lite.analysis.cost import forward_costs, memory_costs, training_costs
+from maple_lite.analysis.features import feature_map
+from maple_lite.analysis.ood import ood_detection
+from maple_lite.analysis.words import nearest_words
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.storage.official import load_official, save_official
+from maple_lite.support.batches import batches
+from maple_lite.support.small import small_open_clip
 
 CLASSES = ["solid king", "solid queen", "solid rook"]
 

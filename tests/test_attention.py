@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from maple_lite import IVLP, VPT, CoCoOp, CoOp, DeepLanguage, FrozenCLIP, MaPLe, PromptedCLIP, PromptLearner, seeded
-from maple_lite.attention import attention_to_prompts, attention_weights, image_walk, text_walk
-from maple_lite.small import small_open_clip
+from maple_lite.analysis.attention import attention_to_prompts, attention_weights, image_walk, text_walk
+from maple_lite.support.small import small_open_clip
 
 NAMES = ["cat", "red sports car", "dog"]
 CLOSE = dict(atol=2e-6, rtol=1e-5)  # the same sums in another order, in float32

@@ -16,8 +16,8 @@ import pytest
 from banks import Bank
 from nbformat import NotebookNode
 
-from maple_lite.teach.session import exercises_of
-from maple_lite.teach.verdicts import ERROR, FAILED, NOT_ATTEMPTED, PASSED, Verdict, judge
+from maple_lite.course.session import exercises_of
+from maple_lite.course.teach.verdicts import ERROR, FAILED, NOT_ATTEMPTED, PASSED, Verdict, judge
 
 ROOT = Path(__file__).parent.parent
 CHECK = re.compile(r'^(\w+) = ex\.check\("([^"]+)", (\w+)\)$', re.MULTILINE)

@@ -14,10 +14,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from maple_lite import benchmark as module
-from maple_lite import cli, load_clip, load_learner
-from maple_lite.benchmark import benchmark
-from maple_lite.table import KEY
+from maple_lite import load_clip, load_learner
+from maple_lite.cli import main as cli
+from maple_lite.experiments import benchmark as module
+from maple_lite.experiments.benchmark import benchmark
+from maple_lite.experiments.table import KEY
 
 KILLS = int(os.environ.get("MAPLE_LITE_KILLS", 3))
 SAME = [*KEY, "split", "accuracy", "parameters", "config", "code", "clip", "torch", "device"]  # all but the time
@@ -26,7 +27,7 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 
 def command(folder: Path, *options: str) -> list[str]:
     chosen = ["--tasks", "base_to_novel", "--datasets", "zodiac", "chess", "digits", "planets", "--seeds", "1", "2"]
-    program = [sys.executable, "-m", "maple_lite.cli", "benchmark", *chosen, "--methods", "zeroshot", "language"]
+    program = [sys.executable, "-m", "maple_lite.cli.main", "benchmark", *chosen, "--methods", "zeroshot", "language"]
     return [*program, "--results", str(folder), *options]
 
 

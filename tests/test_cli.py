@@ -12,7 +12,8 @@ import speed
 import torch
 from torch import nn
 
-from maple_lite import METHODS, CoCoOp, MaPLe, PromptedCLIP, __version__, cli, load_clip
+from maple_lite import METHODS, CoCoOp, MaPLe, PromptedCLIP, __version__, load_clip
+from maple_lite.cli import main as cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,7 +29,7 @@ def test_selfcheck_shows_maple_and_coop_beside_zero_shot_clip(capsys):
 
 
 def test_selfcheck_fails_where_training_does_not_help(monkeypatch, capsys):
-    monkeypatch.setattr("maple_lite.tasks.fit", lambda *args, **kwargs: None)
+    monkeypatch.setattr("maple_lite.experiments.tasks.fit", lambda *args, **kwargs: None)
     assert cli.main(["selfcheck"]) == 2
     assert "training did not help: MaPLe names" in capsys.readouterr().err
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from maple_lite import FrozenCLIP, MaPLe, PromptedCLIP, PromptLearner, load_clip, tokenize
 from maple_lite.clip import write_prompt
-from maple_lite.small import SMALL_TEXT, SMALL_VISION, small_open_clip
+from maple_lite.support.small import SMALL_TEXT, SMALL_VISION, small_open_clip
 
 SENTENCES = ["a photo of a cat.", "a red sports car on a road.", "dog"]
 

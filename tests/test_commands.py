@@ -15,8 +15,9 @@ from layouts import lay_out, picture
 from PIL import Image
 from test_fetch import hub, use_as_hub  # noqa: F401 (a fixture)
 
-from maple_lite import MaPLe, cli, learner_notes, load_clip, load_learner, open_dataset, save_learner, seeded
-from maple_lite.official import save_official
+from maple_lite import MaPLe, learner_notes, load_clip, load_learner, open_dataset, save_learner, seeded
+from maple_lite.cli import main as cli
+from maple_lite.storage.official import save_official
 
 SHORT = ("--epochs", "1", "--shots", "1")
 
@@ -191,12 +192,12 @@ def test_a_full_disk_or_a_stop_loses_no_epoch(here, capsys, monkeypatch):
 
     words = ("train", "--method", "coop", "--dataset", "chess", *SHORT, "--device", "cpu", "--output", "a.safetensors")
     with monkeypatch.context() as patched:
-        patched.setattr("maple_lite.commands.save_learner", full)
+        patched.setattr("maple_lite.cli.commands.save_learner", full)
         run(*words, status=2)
     assert "No space left on device" in capsys.readouterr().err
     assert (here / "a.checkpoint").exists()
     with monkeypatch.context() as patched:
-        patched.setattr("maple_lite.tasks.Recipe.measure", stop)
+        patched.setattr("maple_lite.experiments.tasks.Recipe.measure", stop)
         run(*words, status=2)
     assert "stopped: the epochs that were finished are kept, the same command goes on" in capsys.readouterr().err
     monkeypatch.setattr("maple_lite.training._Run.epoch", full)  # nothing is trained again
@@ -257,7 +258,7 @@ def test_a_picture_that_is_damaged_stops_a_run_unless_told_to_go_on(here, capsys
 def test_a_killed_run_goes_on_and_ends_with_the_same_prompts(here):
     """SIGKILL in the middle of training; the same command then finishes, with the prompts of an undisturbed run."""
     options = ["--method", "maple", "--dataset", "chess", "--shots", "4", "--epochs", "6", "--device", "cpu"]
-    command = [sys.executable, "-m", "maple_lite.cli", "train", *options]
+    command = [sys.executable, "-m", "maple_lite.cli.main", "train", *options]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([*command, "--output", "whole.safetensors"], check=True, env=env, capture_output=True)
     process = subprocess.Popen([*command, "--output", "cut.safetensors"], env=env, stderr=subprocess.DEVNULL)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from maple_lite import METHODS, CoOp, MaPLe, PromptedCLIP, PromptLearner, seeded
-from maple_lite.cost import (
+from maple_lite.analysis.cost import (
     evaluation_costs,
     flops,
     forward_costs,
@@ -137,8 +137,8 @@ def test_methods_that_leave_the_image_tower_alone_keep_nothing_of_it(clip, image
 def test_seconds_are_the_median_and_keep_to_the_budget(monkeypatch):
     took = iter([5.0, 1.0, 2.0, 9.0])
     ticks = itertools.accumulate(part for t in took for part in (0.0, t))
-    monkeypatch.setattr("maple_lite.cost.time.process_time", lambda: next(ticks))
-    monkeypatch.setattr("maple_lite.cost.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("maple_lite.analysis.cost.time.process_time", lambda: next(ticks))
+    monkeypatch.setattr("maple_lite.analysis.cost.time.perf_counter", lambda: next(ticks))
     assert seconds(lambda: None, CPU, repeats=3, budget=100) == 2.0
     assert seconds(lambda: None, CPU, repeats=3, budget=1) == 9.0  # one run is over the budget and counts
 

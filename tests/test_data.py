@@ -8,10 +8,10 @@ import tables
 from pandas.testing import assert_series_equal
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip
-from maple_lite.drawn import DRAWN
-from maple_lite.files import data_folder
-from maple_lite.grid import Cell, Where, compute
-from maple_lite.zero_shot import pictures
+from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.experiments.grid import Cell, Where, compute
+from maple_lite.pretraining.gauges import pictures
+from maple_lite.support.files import data_folder
 
 RESULTS = sorted((data_folder() / "results").glob("*.csv"))
 

@@ -10,8 +10,8 @@ from torchvision import transforms
 
 from maple_lite import seeded
 from maple_lite.datasets import DamagedPicture, Photos, read_picture
-from maple_lite.datasets.listing import Item, Listing
-from maple_lite.datasets.pictures import is_readable, picture_size, preparation
+from maple_lite.datasets.photos.listing import Item, Listing
+from maple_lite.datasets.photos.pictures import is_readable, picture_size, preparation
 
 RED, BLUE = (200, 30, 40), (20, 60, 180)
 

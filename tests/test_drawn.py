@@ -10,13 +10,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from maple_lite.captions import caption_words, draw_captioned, symbol_frequencies
-from maple_lite.drawn import DRAWN, TARGETS, TEMPLATES, TEST_IMAGES, drawn
-from maple_lite.gallery import plot_gallery, write_galleries
-from maple_lite.glyphs import glyph_masks, symbols, symbols_of
-from maple_lite.keys import random_keys, uniform
-from maple_lite.painting import COLOURS, CONTRAST, LUMA, Layers, choose_colours, warp
-from maple_lite.styles import CLEAN, EFFECTS, FAR_TILT, KINDS, STYLES, TILT, VARIANTS, Style, draw
+from maple_lite.course.gallery import plot_gallery, write_galleries
+from maple_lite.datasets.glyphs.drawn import DRAWN, TARGETS, TEMPLATES, TEST_IMAGES, drawn
+from maple_lite.datasets.glyphs.glyphs import glyph_masks, symbols, symbols_of
+from maple_lite.datasets.glyphs.painting import COLOURS, CONTRAST, LUMA, Layers, choose_colours, warp
+from maple_lite.datasets.glyphs.styles import CLEAN, EFFECTS, FAR_TILT, KINDS, STYLES, TILT, VARIANTS, Style, draw
+from maple_lite.pretraining.captions import caption_words, draw_captioned, symbol_frequencies
+from maple_lite.support.counter_rng import random_keys, uniform
 
 matplotlib.use("agg")
 

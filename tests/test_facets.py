@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from maple_lite.clip import write_prompt
-from maple_lite.teach import facets
-from maple_lite.teach.causes import cause_of_error, cause_of_shape
-from maple_lite.teach.exercise import Mistake
-from maple_lite.teach.facets import by_hand, choice, equals, gradient, invariant, number, returns, unchanged
-from maple_lite.teach.values import agree, cloned, describe, literal
+from maple_lite.course.teach import facets
+from maple_lite.course.teach.causes import cause_of_error, cause_of_shape
+from maple_lite.course.teach.exercise import Mistake
+from maple_lite.course.teach.facets import by_hand, choice, equals, gradient, invariant, number, returns, unchanged
+from maple_lite.course.teach.values import agree, cloned, describe, literal
 
 GENERATOR = torch.Generator().manual_seed(0)
 X, PROMPT = torch.randn(3, 9, 8, generator=GENERATOR), torch.randn(4, 8, generator=GENERATOR)

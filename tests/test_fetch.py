@@ -22,8 +22,9 @@ from filelock import FileLock
 from huggingface_hub import constants, file_download
 from layouts import lay_out
 
-from maple_lite.datasets import archives, available, fetch, mirror, open_dataset
-from maple_lite.datasets.catalog import CATALOG
+from maple_lite.datasets import open_dataset
+from maple_lite.datasets.fetch import archives, available, fetch, mirror
+from maple_lite.datasets.photos.catalog import CATALOG
 
 COMMIT = "c" * 40
 SPLIT = b'{"train": [], "val": [], "test": []}'

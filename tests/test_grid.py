@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from maple_lite import IVLP, METHODS, FrozenCLIP, MaPLe, PromptedCLIP, load_clip, seeded
-from maple_lite.ablations import ProgressiveCLIP, ReversedCoupling, coop_variants, maple_variants, varied
-from maple_lite.code import DECIDING, _bare, code_version
-from maple_lite.drawn import DRAWN, drawn
-from maple_lite.grid import PROBE, SMALL, TASKS, Cell, Where, cells, compute, config, effort
+from maple_lite.datasets.glyphs.drawn import DRAWN, drawn
+from maple_lite.experiments.ablations import ProgressiveCLIP, ReversedCoupling, coop_variants, maple_variants, varied
+from maple_lite.experiments.grid import PROBE, SMALL, TASKS, Cell, Where, cells, compute, config, effort
+from maple_lite.support.version import DECIDING, _bare, code_version
 
 NAMES = ["cat", "big dog", "small red car"]
 

@@ -6,9 +6,9 @@ import torch
 from torch.utils.data import TensorDataset
 
 from maple_lite import IVLP, CoOp, PromptedCLIP, PromptLearner, seeded
-from maple_lite.drawn import DRAWN, drawn
+from maple_lite.analysis.features import feature_map, features, gain_by_frequency, pretraining_frequencies, project
+from maple_lite.datasets.glyphs.drawn import DRAWN, drawn
 from maple_lite.evaluation import accuracy
-from maple_lite.inside import feature_map, features, gain_by_frequency, pretraining_frequencies, project
 
 NAMES = ["snowman", "anchor", "ankh"]
 

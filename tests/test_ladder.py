@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from maple_lite import METHODS, FrozenCLIP, PromptLearner, load_clip, seeded
-from maple_lite.exercises import LESSONS
-from maple_lite.ladder import LAYERS, STEPS, plot_ladder, plot_step
-from maple_lite.plots import TITLES
+from maple_lite.course.exercises import LESSONS
+from maple_lite.course.ladder import LAYERS, STEPS, plot_ladder, plot_step
+from maple_lite.course.plots import TITLES
 
 
 @pytest.fixture(scope="module")

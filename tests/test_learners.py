@@ -22,7 +22,7 @@ from maple_lite import (
     seeded,
     tokenize,
 )
-from maple_lite.files import data_folder
+from maple_lite.support.files import data_folder
 from maple_lite.tokens import word_ids
 
 NAMES = ["cat", "boeing_747", "annual crop land"]

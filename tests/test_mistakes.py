@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 from test_banks import BANKS, EXERCISES
 
-from maple_lite.teach.verdicts import ERROR, FAILED, Verdict
+from maple_lite.course.teach.verdicts import ERROR, FAILED, Verdict
 
 
 @pytest.fixture(scope="module")

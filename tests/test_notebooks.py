@@ -13,7 +13,7 @@ import build
 import nbformat
 import pytest
 
-from maple_lite.teach.session import exercises_of
+from maple_lite.course.session import exercises_of
 
 ROOT = Path(__file__).parent.parent
 LESSONS = build.lessons()

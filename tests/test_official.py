@@ -12,8 +12,8 @@ import torch
 from test_golden import GOLDEN, TOLERANCE, build, draw, error, make_clip
 
 from maple_lite import METHODS, CoOp, DeepLanguage, FrozenCLIP, MaPLe, PromptedCLIP, seeded
-from maple_lite.official import OFFICIAL, load_official, save_official
-from maple_lite.small import small_open_clip
+from maple_lite.storage.official import OFFICIAL, load_official, save_official
+from maple_lite.support.small import small_open_clip
 
 NAMES = ["cat", "dog"]
 HALF = 2e-3  # half precision rounds prompts by 5e-4 of themselves; the worst case seen is 4e-4 of the largest logit

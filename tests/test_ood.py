@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from maple_lite import IVLP, CoCoOp, PromptedCLIP, seeded
-from maple_lite.ood import auroc, confidence, fpr95, logits, ood_detection
+from maple_lite.analysis.ood import auroc, confidence, fpr95, logits, ood_detection
 
 NAMES = ["cat", "dog", "horse"]
 
@@ -74,7 +74,7 @@ def test_confidence_is_that_of_every_image_alone(model):
 
 def test_softmax_does_not_tie_where_float32_does(model, monkeypatch):
     sharp = torch.tensor([[30.0, 0, 0], [25, 0, 0], [20, 0, 0]])
-    monkeypatch.setattr("maple_lite.ood.logits", lambda *_: sharp)
+    monkeypatch.setattr("maple_lite.analysis.ood.logits", lambda *_: sharp)
     assert sharp.softmax(dim=-1).amax(dim=-1).unique().numel() < 3
     assert confidence(model, images_of(0)).max_softmax.is_monotonic_decreasing
     assert confidence(model, images_of(0)).max_softmax.is_unique

@@ -10,8 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import FancyArrowPatch
 
 from maple_lite import METHODS
-from maple_lite.drawn import drawn
-from maple_lite.plots import (
+from maple_lite.course.plots import (
     COLOURS,
     COUPLING,
     LANGUAGE,
@@ -24,6 +23,7 @@ from maple_lite.plots import (
     plot_probabilities,
     plot_prompts,
 )
+from maple_lite.datasets.glyphs.drawn import drawn
 
 matplotlib.use("agg")
 ACCURACIES = pd.DataFrame(

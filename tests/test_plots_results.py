@@ -10,8 +10,8 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import ErrorbarContainer
 
-from maple_lite import plots
-from maple_lite.plots import COLOURS, COUPLING, MARKERS, TITLES
+from maple_lite.course import plots
+from maple_lite.course.plots import COLOURS, COUPLING, MARKERS, TITLES
 
 matplotlib.use("agg")
 AVERAGES = pd.DataFrame(

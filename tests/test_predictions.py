@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from maple_lite import CoCoOp, MaPLe, PromptedCLIP, PromptLearner, load_clip, name_pictures, seeded
-from maple_lite.drawn import drawn
+from maple_lite.datasets.glyphs.drawn import drawn
 
 NAMES = ["cat", "dog", "red fox"]
 

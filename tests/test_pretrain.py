@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip, seeded, tokenize, zero_shot
-from maple_lite import pretrain as pretraining
-from maple_lite.captions import GENERAL_TEMPLATES, CaptionedPictures, draw_captioned, symbol_frequencies
-from maple_lite.drawn import DRAWN, TEMPLATES, drawn
-from maple_lite.objective import UNNAMED, Heads, contrast, head_targets, mentions, true_captions
-from maple_lite.painting import COLOURS
-from maple_lite.pretrain import Recipe, main, pretrain
-from maple_lite.tiny import Vocabulary, architecture, build, encode
+from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip, seeded, tokenize
+from maple_lite.datasets.glyphs.drawn import DRAWN, TEMPLATES, drawn
+from maple_lite.datasets.glyphs.painting import COLOURS
+from maple_lite.pretraining import gauges as zero_shot
+from maple_lite.pretraining import pretrain as pretraining
+from maple_lite.pretraining.captions import GENERAL_TEMPLATES, CaptionedPictures, draw_captioned, symbol_frequencies
+from maple_lite.pretraining.loss import UNNAMED, Heads, contrast, head_targets, mentions, true_captions
+from maple_lite.pretraining.pretrain import Recipe, main, pretrain
+from maple_lite.pretraining.tiny import Vocabulary, architecture, build, encode
 
 SMALL = dict(pairs=160, batch_size=8, every=10, warmup=2, precision="fp32", resolution=16, width=32, layers=1)
 FLAGS = [part for name, value in SMALL.items() for part in (f"--{name.replace('_', '-')}", str(value))]

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from maple_lite import METHODS, base_and_novel, few_shot, harmonic_mean, is_published, preset, template
-from maple_lite.files import data_folder
-from maple_lite.names import require_name
 from maple_lite.presets import TASKS
+from maple_lite.support.files import data_folder
+from maple_lite.support.names import require_name
 
 PAPER = data_folder() / "paper"
 

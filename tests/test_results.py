@@ -9,9 +9,19 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from maple_lite.experiments.published import ladder, paper, stored
+from maple_lite.experiments.summaries import (
+    averages,
+    complete,
+    costs,
+    gains,
+    levels,
+    over_seeds,
+    shifts,
+    spearman,
+    unchanged,
+)
 from maple_lite.protocol import harmonic_mean
-from maple_lite.results import ladder, paper, stored
-from maple_lite.summaries import averages, complete, costs, gains, levels, over_seeds, shifts, spearman, unchanged
 
 ROWS = [
     ("coop", "zodiac", 1, "base", 80.0),
@@ -181,7 +191,7 @@ def test_a_number_that_is_missing_twice_there_or_none_has_no_band(wrong):
 def test_a_lesson_runs_once_per_seed_and_other_bands_stay(data, tmp_path, monkeypatch, capsys):
     lessons = tmp_path / "lessons"
     lessons.mkdir()
-    code = "from maple_lite.teach import session\nex = session('03_coop')\nex.expect('novel', 70 + 10 * ex.seed)\n"
+    code = "from maple_lite.course import session\nex = session('03_coop')\nex.expect('novel', 70 + 10 * ex.seed)\n"
     (lessons / "03_coop.py").write_text(f"# %%\n{code}")
     (tmp_path / "solutions").mkdir()
     monkeypatch.setattr(bands.build, "ROOT", tmp_path)

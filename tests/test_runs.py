@@ -22,11 +22,11 @@ from maple_lite import (
     seeded,
     train,
 )
-from maple_lite.cost import saved_bytes
-from maple_lite.drawn import drawn
-from maple_lite.results import published
-from maple_lite.seeds import derived_seed
-from maple_lite.small import small_open_clip
+from maple_lite.analysis.cost import saved_bytes
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.experiments.published import published
+from maple_lite.support.seeds import derived_seed
+from maple_lite.support.small import small_open_clip
 
 SHORT = {"epochs": 1}
 NAMES = ["cat", "dog", "red fox", "snow owl", "ox", "ant", "bee"]

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from maple_lite.clip import write_prompt
-from maple_lite.teach import facets, session
-from maple_lite.teach.exercise import Exercise, Facet, Mistake
-from maple_lite.teach.facets import by_hand, equals, returns, unchanged
-from maple_lite.teach.session import GOES_ON, ExerciseError, Session
-from maple_lite.teach.verdicts import Watched, judge
+from maple_lite.course import session
+from maple_lite.course.session import GOES_ON, ExerciseError, Session
+from maple_lite.course.teach import facets
+from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.facets import by_hand, equals, returns, unchanged
+from maple_lite.course.teach.verdicts import Watched, judge
 
 X, PROMPT = torch.arange(24.0).view(2, 4, 3), -torch.ones(2, 3)
 HINTS = ("The idea.", "How to go about it.", "Nearly:\n    torch.cat([x[:, :1], ...])")

@@ -19,8 +19,8 @@ from maple_lite import (
     save_learner,
     seeded,
 )
-from maple_lite.files import data_folder, write_whole
-from maple_lite.small import SMALL_TEXT, SMALL_VISION, small_open_clip
+from maple_lite.support.files import atomic_write, data_folder
+from maple_lite.support.small import SMALL_TEXT, SMALL_VISION, small_open_clip
 
 NAMES = ["cat", "dog"]
 
@@ -245,14 +245,14 @@ def test_the_data_folder_is_the_named_one_or_the_checkouts(tmp_path, monkeypatch
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "new" / "file.txt"
-    write_whole(path, lambda file: file.write_text("first"))
+    atomic_write(path, lambda file: file.write_text("first"))
 
     def fail(file):
         file.write_text("half")
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        write_whole(path, fail)
+        atomic_write(path, fail)
     assert path.read_text() == "first"
     assert [file.name for file in path.parent.iterdir()] == ["file.txt"]
 

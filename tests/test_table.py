@@ -7,8 +7,8 @@ import os
 import pandas as pd
 import pytest
 
-from maple_lite.grid import Cell, Finished
-from maple_lite.table import COLUMNS, ResultTable
+from maple_lite.experiments.grid import Cell, Finished
+from maple_lite.experiments.table import COLUMNS, ResultTable
 
 HERE = {"code": "c0de", "clip": "c11b", "torch": "2.15.0", "device": "cpu"}
 

@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 import torch
 
-from maple_lite import METHODS, PromptedCLIP, PromptLearner, accuracy, base_to_novel, harmonic_mean, tasks
-from maple_lite.drawn import drawn
-from maple_lite.tasks import summary
+from maple_lite import METHODS, PromptedCLIP, PromptLearner, accuracy, base_to_novel, harmonic_mean
+from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.experiments import tasks
+from maple_lite.experiments.tasks import summary
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from maple_lite.teach import explore, show
+from maple_lite.course import explore, show
 
 matplotlib.use("agg")
 PNG = b"\x89PNG"

@@ -16,8 +16,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from maple_lite import METHODS, CoOp, FrozenCLIP, MaPLe, PromptedCLIP, PromptLearner, fit, learning_rate, seeded
-from maple_lite.batches import batches
-from maple_lite.small import SMALL_VISION
+from maple_lite.support.batches import batches
+from maple_lite.support.small import SMALL_VISION
 
 NAMES = ["cat", "dog", "red car"]
 SETTINGS: dict = dict(epochs=4, lr=0.02, batch_size=4, seed=3)
@@ -166,7 +166,7 @@ KILLED = """
 import sys, torch
 from torch.utils.data import TensorDataset
 from maple_lite import FrozenCLIP, MaPLe, PromptedCLIP, fit, save_learner, seeded
-from maple_lite.small import small_open_clip
+from maple_lite.support.small import small_open_clip
 clip = FrozenCLIP(small_open_clip())
 data = TensorDataset(torch.randn(40, 3, 32, 32, generator=torch.Generator().manual_seed(2)), torch.arange(40) % 3)
 with seeded(0):

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from maple_lite import CoOp, DeepLanguage
-from maple_lite.captions import caption_words
+from maple_lite.analysis.words import nearest_words, single_tokens, vocabulary
+from maple_lite.pretraining.captions import caption_words
 from maple_lite.tokens import word_ids
-from maple_lite.words import nearest_words, single_tokens, vocabulary
 
 
 @pytest.mark.parametrize("measure", ["euclidean", "cosine"])

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets.catalog import (
+from maple_lite.datasets.photos.catalog import (
     CATALOG,
     ROOT,
     Entry,
@@ -18,14 +18,14 @@ from maple_lite.datasets.catalog import (
     named_root,
     require_present,
 )
-from maple_lite.datasets.csvs import listed_csv
-from maple_lite.datasets.imagenet import listed_domain, listed_imagenet
-from maple_lite.datasets.listing import Listing
-from maple_lite.datasets.own import TEMPLATE, TEST_SHARE, listed_folder, require_no_test_share
-from maple_lite.datasets.photos import Photos
-from maple_lite.datasets.pictures import DamagedPicture, preparation, read_picture
-from maple_lite.datasets.splits import listed_by_split_file, listed_by_variant_files
-from maple_lite.names import require_count
+from maple_lite.datasets.photos.csvs import listed_csv
+from maple_lite.datasets.photos.imagenet import listed_domain, listed_imagenet
+from maple_lite.datasets.photos.listing import Listing
+from maple_lite.datasets.photos.own import TEMPLATE, TEST_SHARE, listed_folder, require_no_test_share
+from maple_lite.datasets.photos.photos import Photos
+from maple_lite.datasets.photos.pictures import DamagedPicture, preparation, read_picture
+from maple_lite.datasets.photos.splits import listed_by_split_file, listed_by_variant_files
+from maple_lite.support.names import require_count
 
 __all__ = [
     "CATALOG",

@@ -1,0 +1,649 @@
+"""The exercises of lesson 04, CoCoOp: the meta-net, its shift, encoding pairs, logits, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from maple_lite.clip import FrozenCLIP, encode_sentences
+from maple_lite.course.exercises.shared import draw, small_clip
+from maple_lite.course.teach.causes import cause_of_type
+from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged
+from maple_lite.course.teach.values import agree, describe
+from maple_lite.learners import CoCoOp
+from maple_lite.prompted import PromptedCLIP
+from maple_lite.support.seeds import seeded
+from maple_lite.tokens import tokenize
+
+NAMES = ("cat", "snowman", "crossed swords")
+N_CTX = 4
+
+
+@lru_cache
+def small_cocoop() -> CoCoOp:
+    """CoCoOp on the small CLIP, with a meta-net whose hidden numbers are alive for the features below."""
+    with seeded(1):
+        return CoCoOp(small_clip(), N_CTX)
+
+
+def features(images: int) -> Tensor:
+    """Unit-norm image features [B, D] for the small CLIP."""
+    return nn.functional.normalize(draw(images, small_clip().embed_dim), dim=-1)
+
+
+# 04.1: the meta-net
+
+
+def build_meta_net(clip: FrozenCLIP) -> nn.Module:
+    """The meta-net of the package for a CLIP: image features [B, D] to shifts [B, d_t]."""
+    return CoCoOp(clip).meta_net
+
+
+def _network(fn: Function) -> nn.Module:
+    """What a submission builds for the small CLIP; Mistake if it is no module."""
+    net = fn(small_clip())
+    if not isinstance(net, nn.Module):
+        cause = "return the network itself, torch.nn.Sequential(...), and do not apply it yet"
+        if net is None:
+            cause = cause_of_type(None, nn.Module)
+        raise Mistake("a torch.nn.Module", describe(net), cause)
+    return net
+
+
+def _linear_layers(net: nn.Module) -> list[nn.Linear]:
+    return [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
+
+
+def _two_layers(fn: Function) -> None:
+    """Two linear layers with biases."""
+    layers = _linear_layers(_network(fn))
+    expected = "two linear layers with biases"
+    if len(layers) == 1:
+        cause = "there is no narrow middle: one layer goes down to D // 16, a second one up to d_t"
+        raise Mistake(expected, "one linear layer", cause)
+    if len(layers) != 2:
+        raise Mistake(expected, f"{len(layers)} linear layers", "down to D // 16, ReLU, up to d_t, and nothing else")
+    if any(layer.bias is None for layer in layers):
+        raise Mistake(expected, "a layer without bias", "leave bias=False out: the paper's layers have both")
+
+
+def _widths(fn: Function) -> None:
+    """The widths of both layers, on a CLIP where all widths differ."""
+    clip = small_clip()
+    joint, text, vision = clip.embed_dim, clip.text_width, clip.vision_width
+    first, second = _linear_layers(_network(fn))
+    hidden = joint // 16
+    came = (first.in_features, first.out_features, second.in_features, second.out_features)
+    if came == (joint, hidden, hidden, text):
+        return
+    cause = "read D as clip.embed_dim and d_t as clip.text_width"
+    if came[1] != came[2]:
+        cause = "the layers do not fit: the second reads what the first writes, and must take as many numbers"
+    elif came[0] == vision:
+        cause = "it reads image features, which have the joint width D (clip.embed_dim), not the vision tower's width"
+    elif came[0] != joint:
+        cause = "it reads image features, whose width is D, clip.embed_dim"
+    elif came[3] == joint:
+        cause = "it writes D numbers; the context that they are added to has the text tower's width, clip.text_width"
+    elif came[3] == vision:
+        cause = "it writes for the vision tower; the context that it shifts is in the text tower: clip.text_width"
+    elif came[3] != text:
+        cause = "it writes shifts for the context, whose width is clip.text_width"
+    elif came[1] == text // 16:
+        cause = "the middle is a sixteenth of its input, clip.embed_dim, and not of the text width"
+    elif came[1] == 16:
+        cause = "the middle is D divided by 16, not 16 wide: clip.embed_dim // 16"
+    elif came[1] >= joint:
+        cause = "the middle is not narrow: it has clip.embed_dim // 16 numbers"
+    sizes = f"with D = {joint}, d_t = {text}"
+    raise Mistake(f"linear {joint} -> {hidden} -> {text} ({sizes})", _arrows(came), cause)
+
+
+def _arrows(widths: tuple[int, int, int, int]) -> str:
+    start, first, second, end = widths
+    return f"linear {start} -> {first} -> {end}" if first == second else f"{start} -> {first}, then {second} -> {end}"
+
+
+def _bend(fn: Function) -> None:
+    """Between the layers stands a ReLU, and after them nothing; weights are those of the submission."""
+    net = _network(fn).eval()
+    down, up = _linear_layers(net)
+    x = features(8) * 3
+    with torch.no_grad():
+        came, between = net(x), down(x)
+        makes: Mapping[str, Tensor] = {
+            "": up(between.relu()),
+            "there is no ReLU between the layers: two linear layers without a bend are one": up(between),
+            "there is a ReLU after the second layer, and shifts must be able to be negative": up(between.relu()).relu(),
+            "the ReLU stands at the end, not between the layers": up(between).relu(),
+            "the bend between the layers is a GELU; this network has a ReLU": up(nn.functional.gelu(between)),
+            "the bend between the layers is a tanh; this network has a ReLU": up(between.tanh()),
+            "the bend between the layers is a sigmoid; this network has a ReLU": up(between.sigmoid()),
+        }
+    for cause, wanted in makes.items():
+        if agree(wanted, came, 1e-5):
+            if cause:
+                raise Mistake("second layer(relu(first layer(x)))", "something else", cause)
+            return
+    cause = "use the two layers in the order down, ReLU, up, and nothing else"
+    raise Mistake("second layer(relu(first layer(x)))", "something else", cause)
+
+
+def _own_weights(fn: Function) -> bool | str:
+    """Two calls build two networks that do not share weights."""
+    first, second = (list(_network(fn).parameters()) for _ in range(2))
+    if any(not weight.requires_grad for weight in first):
+        return "weights that ask for no gradient, which would never learn"
+    return first[0] is not second[0] or "the same network again"
+
+
+META_NET = Exercise(
+    number="04.1",
+    title="Build the meta-net",
+    reference=build_meta_net,
+    facets=(
+        Facet("two linear layers", _two_layers),
+        Facet("widths", _widths),
+        Facet("a ReLU between them", _bend),
+        invariant(
+            "every call builds new weights that learn",
+            _own_weights,
+            expected="a new network from every call, with weights that ask for gradients",
+            cause="make the layers inside the function, and leave requires_grad as it is",
+        ),
+    ),
+    hints=(
+        "Three modules in a row: one that narrows, one that bends, one that widens. Which width does a picture's "
+        "feature have, and in which tower does the context live?",
+        "torch.nn.Sequential takes modules in order; torch.nn.Linear(a, b) goes from a to b numbers. The middle has "
+        "clip.embed_dim // 16 numbers; the end has clip.text_width.",
+        "hidden = clip.embed_dim // 16, then return torch.nn.Sequential(torch.nn.Linear(clip.embed_dim, hidden), "
+        "torch.nn.ReLU(), ...): one more Linear is missing, from hidden to the text width.",
+    ),
+    meaning="A few numbers in the middle are all that a picture can tell its context.",
+)
+
+
+# 04.2: prompts that look at the image
+
+
+def _first(fn: Function) -> Function:
+    """The only prompt of the list that a submission returns."""
+    return lambda learner, image_features: fn(learner, image_features)[0]
+
+
+def _of_prompt(facet: Facet) -> Facet:
+    """A facet of the tensor in the list."""
+    return Facet(facet.name, lambda fn: facet.test(_first(fn)))
+
+
+def _one_prompt(fn: Function) -> None:
+    """A list with one tensor."""
+    came = fn(small_cocoop(), features(N_CTX))
+    if not isinstance(came, list | tuple) or len(came) != 1 or not isinstance(came[0], Tensor):
+        cause = "put the prompt into a list: [prompt], because a learner may have a prompt for every layer"
+        if isinstance(came, list | tuple) and len(came) > 1:
+            cause = "the list is one of layers, not of pictures or tokens: CoCoOp prompts the first layer alone"
+        elif came is None:
+            cause = cause_of_type(None, list)
+        raise Mistake("a list with one tensor, for layer 0", describe(came), cause)
+
+
+def _shifted(context: Tensor, shift: Tensor) -> Tensor:
+    return context + shift[:, None, None]
+
+
+def _variant(combine: Callable[[CoCoOp, Tensor], Tensor]) -> Function:
+    """A wrong `text_prompts`, from the learner and its shifts [B, d_t], as a function that returns the tensor."""
+    return lambda learner, image_features: combine(learner, learner.meta_net(image_features))
+
+
+def _package_prompt(learner: CoCoOp, image_features: Tensor) -> Tensor:
+    return CoCoOp.text_prompts(learner, image_features)[0]
+
+
+PER_TOKEN = "you gave each token the shift of another picture: every picture's shift goes to all n tokens"
+MIXED = {
+    PER_TOKEN: _variant(lambda learner, s: (learner.ctx + s)[None, None].expand(len(s), -1, -1, -1)),
+    "every picture got the shift of the first one": _variant(
+        lambda learner, s: _shifted(learner.ctx, s[:1]).expand(len(s), -1, -1, -1)
+    ),
+    "every picture got the mean of all shifts: keep the axis of the pictures": _variant(
+        lambda learner, s: _shifted(learner.ctx, s.mean(0, keepdim=True)).expand(len(s), -1, -1, -1)
+    ),
+    "the pictures are in the wrong order": _variant(lambda learner, s: _shifted(learner.ctx, s.flip(0))),
+    "the context is missing: the shift is added to self.ctx": _variant(
+        lambda learner, s: _shifted(torch.zeros_like(learner.ctx), s)
+    ),
+    "the shift is missing: this is CoOp's context, the same for every picture": _variant(
+        lambda learner, s: _shifted(learner.ctx, 0 * s)
+    ),
+    "you multiplied; the shift is added": _variant(lambda learner, s: learner.ctx * s[:, None, None]),
+    "you subtracted; the shift is added": _variant(lambda learner, s: _shifted(learner.ctx, -s)),
+    "you made the shift's length 1: add it as the meta-net gives it": _variant(
+        lambda learner, s: _shifted(learner.ctx, nn.functional.normalize(s, dim=-1))
+    ),
+    "only the first token got the shift; it goes to all n": _variant(
+        lambda learner, s: torch.cat([_shifted(learner.ctx[:1], s), learner.ctx[1:].expand(len(s), 1, -1, -1)], dim=2)
+    ),
+}
+
+
+def _prompt_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
+    learner = small_cocoop()
+    output = _first(fn)(learner, features(8))
+    if not output.requires_grad:
+        cause = "nothing in this prompt can learn: compute it without torch.no_grad(), .detach() or .data"
+        raise Mistake("a gradient for the meta-net and the context", "a prompt without any gradient", cause)
+    return output, {"the meta-net": learner.meta_net.parameters(), "the context": learner.ctx}
+
+
+def _alone(fn: Function) -> bool | str:
+    """A picture's prompt is the same alone, in a batch, and beside others."""
+    learner, batch = small_cocoop(), features(5)
+    with torch.no_grad():
+        together = _first(fn)(learner, batch.clone())
+        for image in range(len(batch)):
+            if not agree(together[image : image + 1], _first(fn)(learner, batch[image : image + 1].clone()), 1e-5):
+                return f"another prompt for picture {image} when it comes alone"
+    return True
+
+
+WIDTH = 48  # d_t of the small CLIP
+TEXT_PROMPTS = Exercise(
+    number="04.2",
+    title="Prompts that look at the image",
+    reference=CoCoOp.text_prompts,
+    facets=(
+        Facet("a list with one prompt", _one_prompt),
+        _of_prompt(
+            returns(
+                (small_cocoop(), features(N_CTX)),
+                (N_CTX, 1, N_CTX, WIDTH),
+                torch.float32,
+                letters="B, 1, n, d_t",
+                name="shape, for as many pictures as tokens",
+                causes={
+                    (N_CTX, WIDTH): "you added the shift of picture i to token i, which only fits because there are "
+                    "as many pictures as tokens: give the shift axes for class and token first",
+                    (N_CTX, 1, WIDTH): "the axis of the tokens is missing: one context of n tokens per picture",
+                    (N_CTX, N_CTX, WIDTH): "the axis of the classes is missing, between pictures and tokens",
+                    (1, N_CTX, N_CTX, WIDTH): "the axis of length 1, for the classes, comes after the pictures",
+                    (N_CTX, N_CTX, 1, WIDTH): "the axis of length 1, for the classes, comes before the tokens",
+                    (
+                        1,
+                        1,
+                        N_CTX,
+                        WIDTH,
+                    ): "this is one context for all pictures: give the shift its axes for class and token "
+                    "before you add it",
+                    (N_CTX, 1, 1, WIDTH): "these are shifts without a context: add them to self.ctx",
+                },
+            )
+        ),
+        _of_prompt(
+            equals(
+                (small_cocoop(), features(N_CTX)),
+                _package_prompt,
+                name="every picture its own shift, on every token",
+                mistakes=MIXED,
+            )
+        ),
+        _of_prompt(
+            returns(
+                (small_cocoop(), features(1)),
+                (1, 1, N_CTX, WIDTH),
+                letters="B, 1, n, d_t",
+                name="a batch of one picture, as in training",
+                causes={
+                    (WIDTH, 1, N_CTX, WIDTH): "squeeze() dropped the axis of the pictures: with one picture it has "
+                    "length 1, too; index with [:, None, None] instead",
+                },
+            )
+        ),
+        invariant(
+            "a picture's prompt does not depend on its neighbours",
+            _alone,
+            expected="the same prompt for a picture alone and in a batch",
+            cause="something is computed over the batch (a mean, a norm, a sum over axis 0)",
+        ),
+        gradient(
+            _prompt_gradient,
+            reaches=("the meta-net", "the context"),
+            causes={
+                "the meta-net": "the meta-net cannot learn: look for .detach(), .data or torch.no_grad() around it",
+                "the context": "the context cannot learn: use self.ctx itself, without .detach() or .data",
+            },
+        ),
+    ),
+    hints=(
+        "There is one shift per picture and one context for all. Which axes does the answer have, and which of them "
+        "does the shift lack? Which does the context lack?",
+        "Compute shift = self.meta_net(image_features), [B, d_t]. Index it with None to make it [B, 1, 1, d_t]: then "
+        "adding self.ctx [n, d_t] broadcasts to [B, 1, n, d_t].",
+        "shift[:, None, None] has the shape [B, 1, 1, d_t]. Return a list: [self.ctx + ...].",
+    ),
+    meaning="One shift per picture moves the whole context, and the words of two pictures now differ.",
+)
+
+
+# 04.3: every picture with every class
+
+
+def encode_pairs(self: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
+    """The package's features [B, C, D] of tokens [C, L] under one context per image [B, 1, n, d_t]."""
+    return FrozenCLIP.encode_text(self, tokens, [prompts])
+
+
+def contexts(images: int) -> Tensor:
+    """One context per picture [B, 1, n, d_t] for the small CLIP."""
+    return draw(images, 1, N_CTX, small_clip().text_width, seed=2)
+
+
+@lru_cache
+def class_tokens() -> Tensor:
+    """Tokens [C, L] of three names of different lengths."""
+    return tokenize([f"a photo of a {name}." for name in NAMES])
+
+
+def _rows(order: Callable[[int, int], tuple[Tensor, Tensor]]) -> Function:
+    """A wrong `encode_pairs`: `order(B, C)` gives picture and class of every row."""
+
+    def encode(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
+        images, classes = len(prompts), len(tokens)
+        image, name = order(images, classes)
+        rows = [clip.encode_text(tokens[c : c + 1], [prompts[i, 0]]) for i, c in zip(image, name, strict=True)]
+        return torch.cat(rows).unflatten(0, (images, classes))
+
+    return encode
+
+
+def _swapped_sentences(images: int, classes: int) -> tuple[Tensor, Tensor]:
+    return torch.arange(images).repeat_interleave(classes), torch.arange(classes).repeat_interleave(images)
+
+
+def _swapped_contexts(images: int, classes: int) -> tuple[Tensor, Tensor]:
+    return torch.arange(images).repeat(classes), torch.arange(classes).repeat(images)
+
+
+def _class_after_class(images: int, classes: int) -> tuple[Tensor, Tensor]:
+    return torch.arange(images).repeat(classes), torch.arange(classes).repeat_interleave(images)
+
+
+def _folded_wrongly(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
+    rows = encode_pairs(clip, tokens, prompts).flatten(0, 1)  # [B * C, D]
+    return rows.unflatten(0, (len(tokens), len(prompts))).transpose(0, 1)
+
+
+def _one_context(pick: Callable[[Tensor], Tensor]) -> Function:
+    """A wrong `encode_pairs` with the context `pick(prompts)` [n, d_t] for all pictures."""
+    return lambda clip, tokens, prompts: clip.encode_text(tokens, [pick(prompts)]).expand(len(prompts), -1, -1)
+
+
+def _first_sentence(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
+    return encode_pairs(clip, tokens[:1], prompts).expand(-1, len(tokens), -1)
+
+
+def _into_layers(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
+    rows = prompts.expand(-1, len(tokens), -1, -1).flatten(0, 1)  # not in a list: entry i would be layer i's
+    return encode_sentences(clip.text, tokens.repeat(len(prompts), 1), list(rows)).unflatten(0, (len(prompts), -1))
+
+
+def _pair_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
+    prompts = contexts(2).requires_grad_()
+    output = fn(small_clip(), class_tokens(), prompts)
+    return output, {"the prompts": prompts, "CLIP": small_clip().parameters()}
+
+
+def _each_alone(fn: Function) -> bool | str:
+    """Entry [i, c] is what picture i and class c give alone."""
+    clip, tokens, prompts = small_clip(), class_tokens(), contexts(2)
+    with torch.no_grad():
+        together = fn(clip, tokens.clone(), prompts.clone())
+        for image in range(2):
+            for name in range(3):
+                pair = fn(clip, tokens[name : name + 1].clone(), prompts[image : image + 1].clone())
+                if not agree(together[image, name], pair[0, 0], 1e-5):
+                    return f"other features for picture {image} with class {name} when they come alone"
+    return True
+
+
+JOINT = 32  # D of the small CLIP
+ENCODE_PAIRS = Exercise(
+    number="04.3",
+    title="Encode all pairs",
+    reference=encode_pairs,
+    facets=(
+        returns(
+            (small_clip(), class_tokens(), contexts(2)),
+            (2, 3, JOINT),
+            torch.float32,
+            letters="B, C, D",
+            causes={
+                (6, JOINT): "these are the rows of the list: fold them back, features.unflatten(0, (B, C))",
+                (3, 2, JOINT): "pictures and classes are swapped: pictures come first, [B, C, D]",
+                (3, JOINT): "there is one row per class: every picture needs sentences of its own",
+                (2, JOINT): "there is one row per picture: every picture goes with every class",
+            },
+        ),
+        equals(
+            (small_clip(), class_tokens(), contexts(2)),
+            encode_pairs,
+            name="every picture with every class",
+            mistakes={
+                "contexts go picture after picture, but sentences are ordered class after class: some pairs come "
+                "twice, others never": _rows(_swapped_sentences),
+                "sentences are repeated as a block, but contexts alternate: repeat each context once per class, one "
+                "after the other": _rows(_swapped_contexts),
+                "the rows go class after class, and were folded back as picture after picture": _rows(
+                    _class_after_class
+                ),
+                "the rows go picture after picture, and were folded back as class after class": _folded_wrongly,
+                "every picture got the context of the first one": _one_context(lambda prompts: prompts[0, 0]),
+                "every picture got the mean of all contexts": _one_context(lambda prompts: prompts.mean((0, 1))),
+                "the contexts are not used: pass them to encode_sentences as [contexts]": (
+                    lambda clip, tokens, prompts: clip.encode_text(tokens).expand(len(prompts), -1, -1)
+                ),
+                "every class got the sentence of the first one": _first_sentence,
+                "the contexts of rows 0, 1, 2 went into layers 0, 1, 2: put it into a list, [contexts]": _into_layers,
+            },
+        ),
+        returns(
+            (small_clip(), class_tokens(), contexts(1)),
+            (1, 3, JOINT),
+            letters="B, C, D",
+            name="a batch of one picture, as in training",
+            causes={(3, JOINT): "squeeze() dropped the axis of the pictures: with one picture it has length 1, too"},
+        ),
+        invariant(
+            "a pair does not depend on the others",
+            _each_alone,
+            expected="entry [i, c] to be what picture i and class c give alone",
+            cause="rows are mixed up, or something is computed over all of them",
+        ),
+        gradient(_pair_gradient, reaches=("the prompts",), spares=("CLIP",)),
+        unchanged((small_clip(), class_tokens(), contexts(2))),
+    ),
+    hints=(
+        "Make two lists of B * C rows, one of contexts and one of sentences, in the same order. The picture above "
+        "shows it: picture after picture.",
+        "prompts.expand(-1, C, -1, -1) repeats each context for every class; flatten(0, 1) makes rows of it. Sentences "
+        "must run 0, 1, 2, 0, 1, 2: which of the two ways to repeat does that? For a table [C, L] it needs to know "
+        "along which axis: repeat(B, 1), or repeat_interleave(B, dim=0).",
+        "contexts = prompts.expand(-1, len(tokens), -1, -1).flatten(0, 1); sentences = tokens.repeat(len(prompts), 1); "
+        "encode_sentences(self.text, sentences, [contexts]), then .unflatten(0, (B, C)).",
+    ),
+    meaning="All pairs are encoded in one go, and each picture has its own row of sentences.",
+)
+
+
+# 04.4: logits
+
+
+class Model(SimpleNamespace):
+    """What `classify` needs of a PromptedCLIP."""
+
+
+def _prompted(scale: float) -> Any:
+    """A model with a logit scale that is `scale` after exp."""
+    return Model(clip=SimpleNamespace(logit_scale=torch.tensor(scale).log()))
+
+
+def _unit(*shape: int, seed: int) -> Tensor:
+    return nn.functional.normalize(draw(*shape, seed=seed), dim=-1)
+
+
+def _logits(equation: str, change: Callable[[Tensor], Tensor] = lambda logits: logits) -> Function:
+    """A wrong `classify` with other axes, or with its logits changed."""
+    return lambda model, images, texts: change(model.clip.logit_scale.exp() * torch.einsum(equation, images, texts))
+
+
+def _own_matrix(fn: Function) -> bool | str:
+    """Another picture's text features change nothing for this one."""
+    images, texts = _unit(2, 5, seed=3), _unit(2, 3, 5, seed=4)
+    before = fn(_prompted(10.0), images.clone(), texts.clone())
+    texts[1] = _unit(3, 5, seed=5)
+    after = fn(_prompted(10.0), images.clone(), texts.clone())
+    return agree(before[0], after[0], 1e-5) or "other logits for picture 0 after the texts of picture 1 changed"
+
+
+def _logit_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
+    texts = _unit(2, 3, 5, seed=4).requires_grad_()
+    return fn(_prompted(10.0), _unit(2, 5, seed=3), texts), {"the text features": texts}
+
+
+CLASSIFY_CASE = (
+    _prompted(10.0),
+    torch.tensor([[1.0, 0.0], [0.0, 1.0]]),
+    torch.tensor([[[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]], [[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]]]),
+)
+CLASSIFY = Exercise(
+    number="04.4",
+    title="Logits with a text matrix per image",
+    reference=PromptedCLIP.classify,
+    facets=(
+        returns(
+            (_prompted(10.0), _unit(2, 5, seed=3), _unit(2, 3, 5, seed=4)),
+            (2, 3),
+            torch.float32,
+            letters="B, C",
+            causes={
+                (3, 2): "pictures and classes are swapped: the right side of the arrow is bc",
+                (2, 2, 3): "every picture was compared with the texts of every picture: name both axes of pictures b",
+                (2, 3, 2): "every picture was compared with the texts of every picture: keep only its own",
+                (2, 3, 5): "the products are not summed over the axis D: leave d out on the right of the arrow",
+                (2, 3, 1): "an axis of length 1 is left over at the end: .squeeze(-1)",
+                (2, 1, 3): "an axis of length 1 is left over in the middle: .squeeze(1)",
+                (2,): "the sum goes over the classes, too: keep c on the right of the arrow",
+                (3,): "the sum goes over the pictures, too: keep b on the right of the arrow",
+            },
+        ),
+        by_hand(
+            CLASSIFY_CASE,
+            torch.tensor([[10.0, 0.0, 6.0], [0.0, 6.0, 8.0]]),
+            "each picture is compared with its own three texts, and cosines are multiplied by exp(logit_scale) = 10",
+            mistakes={
+                "every picture was compared with the texts of the first one: text_features[0] is one picture's": (
+                    lambda model, i, t: _logits("bd,cd->bc")(model, i, t[0])
+                ),
+                "every picture was compared with the mean of all texts": (
+                    lambda model, i, t: _logits("bd,cd->bc")(model, i, t.mean(0))
+                ),
+                "the texts of all pictures were added up: b must stand on both sides of the comma": _logits(
+                    "bd,acd->bc"
+                ),
+                "the logit scale is missing: these are plain cosines": (
+                    lambda model, i, t: torch.einsum("bd,bcd->bc", i, t)
+                ),
+                "logit_scale is a logarithm: take .exp() of it": (
+                    lambda model, i, t: model.clip.logit_scale * torch.einsum("bd,bcd->bc", i, t)
+                ),
+                "you divided by the scale; logits are cosines times exp(logit_scale)": (
+                    lambda model, i, t: torch.einsum("bd,bcd->bc", i, t) / model.clip.logit_scale.exp()
+                ),
+                "these are probabilities: return the logits, cross-entropy takes the softmax itself": _logits(
+                    "bd,bcd->bc", lambda logits: logits.softmax(dim=-1)
+                ),
+                "these are logarithms of probabilities: return the logits": _logits(
+                    "bd,bcd->bc", lambda logits: logits.log_softmax(dim=-1)
+                ),
+                "the pictures were compared with each other's texts": (
+                    lambda model, i, t: _logits("bd,bcd->bc")(model, i, t.flip(0))
+                ),
+            },
+        ),
+        equals(
+            (_prompted(20.0), _unit(4, 5, seed=3), _unit(4, 4, 5, seed=4)),
+            PromptedCLIP.classify,
+            name="as many pictures as classes",
+            mistakes={
+                "pictures and classes are mixed up, which shows only where both are as many": _logits("bd,cbd->bc"),
+                "the result is transposed, which shows only where pictures and classes are as many": _logits(
+                    "bd,bcd->cb"
+                ),
+            },
+        ),
+        returns(
+            (_prompted(10.0), _unit(1, 5, seed=3), _unit(1, 3, 5, seed=4)),
+            (1, 3),
+            letters="B, C",
+            name="a batch of one picture, as in training",
+            causes={(3,): "squeeze() without a number drops the axis of the pictures, too, when there is one picture"},
+        ),
+        invariant(
+            "a picture's logits come from its own texts",
+            _own_matrix,
+            expected="logits of a picture that do not depend on the texts of others",
+            cause="something is computed over all pictures",
+        ),
+        gradient(_logit_gradient, reaches=("the text features",)),
+    ),
+    hints=(
+        "In lesson 01 it was bd,cd->bc. What changes when the second tensor has an axis b of its own?",
+        "Give the picture's axis the same letter in both tensors: then picture b meets only its own texts. And "
+        "remember what self.clip.logit_scale holds: a logarithm.",
+        'self.clip.logit_scale.exp() * torch.einsum("bd,b...->bc", image_features, text_features): two letters are '
+        "missing.",
+    ),
+    meaning="Every picture is compared with sentences written for it.",
+)
+
+
+# 04.5: what it costs
+
+SENTENCES = Exercise(
+    number="04.5",
+    title="What it costs to look",
+    reference=50,
+    facets=(
+        number(
+            50,
+            0.0001,
+            {
+                0.001: "this is CoOp's number, one sentence per class: CoCoOp writes them again for every picture",
+                0.05: "this is one sentence per picture: it needs one per picture and class",
+                0.051: "pictures and classes are multiplied, not added",
+                50_000_000: "right, but the answer is asked for in millions",
+                50_000: "a thousand times too many: 50,000 pictures times 1,000 classes, divided by a million",
+                200: "the four prompt tokens stand in the same sentence: they do not make more sentences",
+                0.2: "the four prompt tokens do not count, and every class does",
+                500: "a zero too many: 50,000 x 1,000 is 50,000,000",
+                5: "a zero is missing: 50,000 x 1,000 is 50,000,000",
+            },
+        ),
+    ),
+    hints=(
+        "CoOp writes a sentence per class, once. What makes CoCoOp write them again?",
+        "Every picture has a context of its own: count the pairs of a picture and a class.",
+        "50,000 pictures times 1,000 classes; then divide by 1,000,000, because the answer is in millions.",
+    ),
+    meaning="The price of looking is one sentence for every pair, while CoOp pays for every class once.",
+)
+
+EXERCISES: tuple[Exercise, ...] = (META_NET, TEXT_PROMPTS, ENCODE_PAIRS, CLASSIFY, SENTENCES)

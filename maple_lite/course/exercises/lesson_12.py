@@ -1,0 +1,580 @@
+"""The exercises of lesson 12, a real CLIP: steps, memory, the authors' sample, a table's gain, tensor names."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.facets import Function, by_hand, call, number
+from maple_lite.course.teach.values import describe
+from maple_lite.experiments.published import paper
+from maple_lite.protocol import base_and_novel, few_shot
+from maple_lite.storage.official import official_names
+
+KEPT = 14  # numbers that a layer keeps of a token, in widths
+MIB = 2**20
+VAL_SHOTS = 4
+Picture = tuple[str, int, str]  # (path, label, class name), as in a split file
+
+
+# 12.1: the steps of a run
+
+
+def run_steps(n_classes: int, shots: int, epochs: int, batch_size: int) -> int:
+    """Steps of SGD of a base-to-novel run; a loader drops the last partial batch, unless there is no full one."""
+    return epochs * max(1, _pictures(n_classes, shots) // batch_size)
+
+
+def _pictures(n_classes: int, shots: int) -> int:
+    return shots * len(base_and_novel(n_classes)[0])
+
+
+STEPS: dict[str, Function] = {
+    "you counted the pictures of all classes: a base-to-novel run trains on the base half alone": (
+        lambda c, s, e, b: e * max(1, s * c // b)
+    ),
+    "those are the steps of one epoch: there are `epochs` of them": lambda c, s, e, b: max(1, _pictures(c, s) // b),
+    "those are pictures: a step takes a batch of them at once": lambda c, s, e, b: e * _pictures(c, s),
+    "with an odd number of classes, the base half is the larger one: (n_classes + 1) // 2": (
+        lambda c, s, e, b: e * max(1, s * (c // 2) // b)
+    ),
+    "the last partial batch of an epoch was counted: the loader drops it": (
+        lambda c, s, e, b: e * -(-_pictures(c, s) // b)
+    ),
+    "pictures were carried over from one epoch to the next: each epoch drops its own rest": (
+        lambda c, s, e, b: e * _pictures(c, s) // b
+    ),
+    "a fraction of a batch was counted: // divides and drops the rest": lambda c, s, e, b: e * _pictures(c, s) / b,
+    "with fewer pictures than a batch there is no full batch to take: then the partial one is kept, a step an epoch": (
+        lambda c, s, e, b: e * (_pictures(c, s) // b)
+    ),
+    "shots are pictures of each class: multiply them by the number of base classes": (
+        lambda c, s, e, b: e * max(1, s // b)
+    ),
+}
+
+
+def _steps(arguments: tuple[int, ...], because: str, name: str) -> Facet:
+    return by_hand(arguments, run_steps(*arguments), because, mistakes=STEPS, name=name)
+
+
+RUN_STEPS = Exercise(
+    number="12.1",
+    title="How many steps is a run?",
+    reference=run_steps,
+    facets=(
+        _steps((10, 16, 10, 4), "5 base classes have 80 pictures, which are 20 batches of 4, ten times", "EuroSAT"),
+        _steps((47, 16, 5, 4), "24 of 47 classes are base: 384 pictures, 96 batches, five times", "an odd number"),
+        _steps((4, 5, 3, 4), "10 pictures are 2 full batches of 4, and 2 pictures rest in each epoch", "a rest"),
+        _steps(
+            (2, 1, 50, 32), "1 picture fills no batch of 32, and makes one step an epoch all the same", "few pictures"
+        ),
+    ),
+    hints=(
+        "Go from classes to base classes, from these to pictures, to batches, to steps. At which of these is rounded?",
+        "The base half is rounded up: (n_classes + 1) // 2. Batches are rounded down, in each epoch anew, but one at "
+        "least is left: max(1, ...).",
+        "pictures = shots * ((n_classes + 1) // 2); the full batches of an epoch are pictures // batch_size, at least "
+        "1; multiply by epochs.",
+    ),
+    meaning="Steps times the seconds of one step: that is the time of a run, before you start it.",
+)
+
+
+# 12.2: the memory of a tower
+
+
+def kept_mib(rows: int, tokens: int, width: int, layers: int, chunk: int | None = None) -> float:
+    """MiB that a tower keeps for the backward pass, at most at a time, of sequences [rows, tokens, width]."""
+    together = rows if chunk is None else min(rows, chunk)
+    return 4 * KEPT * together * tokens * width * layers / MIB
+
+
+def _wrong_memory(make: Callable[[int, int], float]) -> Function:
+    """A wrong `kept_mib` in which `make(rows, chunk)` sequences are there at a time."""
+    return lambda r, t, w, k, chunk=None: kept_mib(1, t, w, k) * make(r, r if chunk is None else chunk)
+
+
+def _scaled(factor: float) -> Function:
+    return lambda r, t, w, k, chunk=None: factor * kept_mib(r, t, w, k, chunk)
+
+
+MEMORY: dict[str, Function] = {
+    "that is in bytes: a MiB has 2**20 of them": _scaled(MIB),
+    "that is in millions of bytes: a MiB has 2**20, some 5% more": _scaled(MIB / 1e6),
+    "that is in GiB: divide by 2**20, not by 2**30": _scaled(1 / 1024),
+    "that is in KiB: divide by 2**20, not by 2**10": _scaled(1024),
+    "those are numbers, and each of them takes 4 bytes": _scaled(1 / 4),
+    "a float32 has 32 bits, which are 4 bytes": _scaled(8),
+    "those are 2 bytes for a number: float32 takes 4": _scaled(1 / 2),
+    "that is one number for each of `width`, where a layer keeps 14": _scaled(1 / KEPT),
+    "that is one layer: the tower keeps as much of each": lambda r, t, w, k, chunk=None: kept_mib(r, t, w, 1, chunk),
+    "that is one token: each token of a sequence is kept": lambda r, t, w, k, chunk=None: kept_mib(r, 1, w, k, chunk),
+    "tokens entered twice: the fused attention keeps no table of token pairs": (
+        lambda r, t, w, k, chunk=None: kept_mib(r, t * t, w, k, chunk)
+    ),
+    "`chunk` changes nothing in yours: with it, one chunk of rows is there at a time, not all rows": _wrong_memory(
+        lambda r, chunk: r
+    ),
+    "you counted chunks, and a chunk has `chunk` rows": _wrong_memory(lambda r, chunk: -(-r // chunk)),
+    "all rows and a chunk more: the rows are not kept, each chunk is computed again when its turn comes": _wrong_memory(
+        lambda r, chunk: r + chunk
+    ),
+    "rows were multiplied by the chunk: a chunk is a part of the rows": _wrong_memory(lambda r, chunk: r * chunk),
+    "a chunk larger than all rows was counted in full: there are only `rows` of them": _wrong_memory(
+        lambda r, chunk: chunk
+    ),
+    "that is the last chunk, the rest: the largest decides": _wrong_memory(lambda r, chunk: r % chunk or chunk),
+    "that is an average over chunks: the largest decides": _wrong_memory(lambda r, chunk: r / -(-r // chunk)),
+}
+
+
+def _memory(arguments: tuple[int, ...], name: str, because: str = "") -> Facet:
+    return by_hand(arguments, kept_mib(*arguments), because, atol=1e-4, mistakes=MEMORY, name=name)
+
+
+KEPT_MIB = Exercise(
+    number="12.2",
+    title="What a tower keeps for the backward pass",
+    reference=kept_mib,
+    facets=(
+        _memory((64, 6, 64, 3), "a case by hand", "64 * 6 tokens * 14 * 64 numbers * 3 layers * 4 bytes / 2**20"),
+        _memory((500, 16, 512, 12), "500 classes of a ViT-B/16"),
+        _memory((500, 16, 512, 12, 50), "in chunks", "50 rows of the 500 are there at a time"),
+        _memory((500, 16, 512, 12, 64), "chunks of another size", "64 rows are there at a time; the rest is smaller"),
+        _memory((5, 16, 512, 12, 50), "a chunk larger than all", "there are 5 rows, and no more"),
+    ),
+    hints=(
+        "Count the numbers: how many rows, tokens in each, layers, and numbers in each layer? Then bytes, then MiB.",
+        "All tokens are rows * tokens. A layer keeps 14 * width numbers of each, a number takes 4 bytes, a MiB has "
+        "2**20. With a chunk, only min(rows, chunk) rows are there at a time.",
+        "if chunk is None, together = rows, else min(rows, chunk); then together * tokens * 14 * width * layers * 4 "
+        "/ 2**20.",
+    ),
+    meaning="This product tells before a run whether it fits your card, and what a smaller chunk buys.",
+)
+
+
+# 12.3: the authors' sample
+
+
+def authors_sample(
+    train: Sequence[Picture], val: Sequence[Picture], shots: int, seed: int
+) -> tuple[list[Picture], list[Picture]]:
+    """The base classes' part of the authors' few-shot sample: (training pictures, validation pictures)."""
+    return _sample(train, val, shots, seed)
+
+
+def _n_base(train: Sequence[Picture]) -> int:
+    return len(base_and_novel(1 + max(label for _, label, _ in train))[0])
+
+
+def _base(items: Sequence[Picture], half: int) -> list[Picture]:
+    return [item for item in items if item[1] < half]
+
+
+def _draw(items: Sequence[Picture], shots: int, stream: random.Random) -> list[Picture]:
+    if not items:
+        return []
+    return [items[i] for i in few_shot([label for _, label, _ in items], shots, stream)]
+
+
+def _sample(
+    train: Sequence[Picture],
+    val: Sequence[Picture],
+    shots: int,
+    seed: int,
+    most: int = VAL_SHOTS,
+    again: bool = False,
+    split_first: bool = False,
+    val_first: bool = False,
+) -> tuple[list[Picture], list[Picture]]:
+    """The authors' sample, or a wrong one: another most of validation, a new stream for it, the base half first."""
+    half, stream = _n_base(train), random.Random(seed)
+    if split_first:
+        train, val = _base(train, half), _base(val, half)
+    count = min(shots, most)
+    early = _draw(val, count, stream) if val_first else []
+    first = _draw(train, shots, stream)
+    second = early or _draw(val, count, random.Random(seed) if again else stream)
+    return _base(first, half), _base(second, half)
+
+
+def _each_class(
+    train: Sequence[Picture], val: Sequence[Picture], shots: int, seed: int, new: bool = False, order: bool = True
+) -> tuple[list[Picture], list[Picture]]:
+    """A wrong sample: by sorted labels, or (`new`) with a new stream for every class, or (not `order`) shuffled."""
+    half, stream, found = _n_base(train), random.Random(seed), []
+    for items, count in ((train, shots), (val, min(shots, VAL_SHOTS))):
+        chosen: list[Picture] = []
+        labels = [label for _, label, _ in items]
+        for label in sorted(set(labels)) if order else dict.fromkeys(labels):
+            members = [item for item in items if item[1] == label]
+            stream = random.Random(seed) if new else stream
+            if not order and not new:
+                stream.shuffle(members)
+            chosen += members[:count] if not order and not new else stream.sample(members, count)
+        found.append(_base(chosen, half))
+    return found[0], found[1]
+
+
+def _with_repeats(
+    train: Sequence[Picture], val: Sequence[Picture], shots: int, seed: int
+) -> tuple[list[Picture], list[Picture]]:
+    half, stream, found = _n_base(train), random.Random(seed), []
+    for items, count in ((train, shots), (val, min(shots, VAL_SHOTS))):
+        labels = dict.fromkeys(label for _, label, _ in items)
+        members = [[item for item in items if item[1] == label] for label in labels]
+        found.append(_base([item for own in members for item in stream.choices(own, k=count)], half))
+    return found[0], found[1]
+
+
+SAMPLES: dict[str, Function] = {
+    "the classes were split first, so that nothing was drawn for the novel ones: the authors draw for ALL classes from "
+    "one stream, and drop the novel ones then": partial(_sample, split_first=True),
+    "the stream was started again for the validation list: it goes on where the training draws ended": (
+        partial(_sample, again=True)
+    ),
+    "the validation pictures were drawn before the training pictures": partial(_sample, val_first=True),
+    "every class got a stream of its own: one random.Random(seed) serves all": partial(_each_class, new=True),
+    "the classes are in the order of their labels: the authors take them in the order in which they first appear in "
+    "the list": _each_class,
+    "a shuffled list's first entries are another draw than .sample(items, shots)": partial(_each_class, order=False),
+    "the same picture may come twice: .sample draws without putting back, .choices with": _with_repeats,
+}
+
+
+def _scene(classes: int, grouped: bool) -> tuple[list[Picture], list[Picture]]:
+    """A train list and a val list in a mixed order, novel classes among the first, or class after class."""
+    lists = []
+    for name, count in (("train", 12), ("val", 9)):
+        items = [(f"{name}/{c}/{i:02}.png", c, f"class {c}") for c in range(classes) for i in range(count)]
+        if not grouped:
+            random.Random(f"{name} {classes}").shuffle(items)
+        lists.append(items)
+    return lists[0], lists[1]
+
+
+def _sampled(fn: Function, given: Sequence[Any]) -> tuple[list[Picture], list[Picture]]:
+    """What a submission returns for (train, val, shots, seed), two lists of pictures; Mistake for what are none."""
+    expected = "two lists of pictures (path, label, class name)"
+    before = random.getstate()
+    random.seed()  # so that whoever draws from it draws otherwise each time
+    try:
+        came = call(fn, given)
+    finally:
+        random.setstate(before)
+    if not isinstance(came, list | tuple) or len(came) != 2:
+        raise Mistake(expected, describe(came), "return the training pictures and the validation pictures: two lists")
+    known = [{tuple(item) for item in part} for part in given[:2]]
+    for part, own, name in zip(came, known, ("training", "validation"), strict=True):
+        if not isinstance(part, list | tuple):
+            raise Mistake(
+                expected, describe(came), "the first is a list of training pictures, the second of validation"
+            )
+        if not all(isinstance(item, list | tuple) and tuple(item) in own for item in part):
+            what = describe(part[0]) if part else "nothing"
+            cause = f"return entries of the {name} list as they are: whole triples, labels and paths unchanged"
+            raise Mistake(expected, f"{what} among the {name} pictures", cause)
+    return [tuple(item) for item in came[0]], [tuple(item) for item in came[1]]
+
+
+def _half(fn: Function) -> None:
+    """The right number of pictures of the base classes, and none of the novel ones."""
+    for classes, shots in ((5, 8), (5, 2)):
+        given = (*_scene(classes, grouped=False), shots, 3)
+        half, parts = _n_base(given[0]), _sampled(fn, given)
+        for part, name, count in zip(parts, ("training", "validation"), (shots, min(shots, 4)), strict=True):
+            expected = (
+                f"{count} {name} pictures of each of the {half} base classes, of {classes} classes, {shots} shots"
+            )
+            found = {label: sum(item[1] == label for item in part) for label in sorted({item[1] for item in part})}
+            if found == dict.fromkeys(range(half), count):
+                continue
+            came, cause = f"pictures by class: {found}", "draw as many of every class, and keep the base classes"
+            if set(found) == set(range(classes)):
+                cause = "novel classes are still in it: drop them after drawing"
+            elif set(found) == set(range(half - 1)):
+                cause = "of an odd number of classes, the base half is the larger one: (n + 1) // 2"
+            elif set(found) == set(range(half, classes)):
+                cause = "those are the novel classes: base classes are the first half of the labels"
+            elif name == "validation" and set(found.values()) == {shots}:
+                cause = "of each class min(shots, 4) pictures are for validation"
+            elif name == "validation" and set(found.values()) == {VAL_SHOTS}:
+                cause = "with fewer shots than 4, as few are for validation: min(shots, 4)"
+            raise Mistake(expected, came, cause)
+
+
+def _same_draws(grouped: bool, seed: int) -> Callable[[Function], None]:
+    """The authors' pictures, in whatever order they are returned."""
+
+    def test(fn: Function) -> None:
+        given = (*_scene(6, grouped), 8, seed)
+        wanted, came = authors_sample(*given), _sampled(fn, given)
+        if all(sorted(one) == sorted(other) for one, other in zip(wanted, came, strict=True)):
+            return
+        shared = [len(set(one) & set(other)) for one, other in zip(wanted, came, strict=True)]
+        wrong = (cause for cause, make in SAMPLES.items() if _alike(make(*given), came))
+        if _sampled(fn, given) != came:
+            cause = "two calls draw different pictures: draw from random.Random(seed), not from random itself"
+        else:
+            cause = "one stream, all classes as they first appear: .sample for training, then .sample for validation"
+        got = (
+            f"{shared[0]} of {len(wanted[0])} training, {shared[1]} of {len(wanted[1])} validation pictures are theirs"
+        )
+        raise Mistake("the pictures that the authors' code draws", got, next(wrong, cause))
+
+    return test
+
+
+def _alike(first: Any, second: Any) -> bool:
+    return all(sorted(one) == sorted(other) for one, other in zip(first, second, strict=True))
+
+
+def _no_validation(fn: Function) -> None:
+    """A dataset without a validation list has no validation sample."""
+    none: list[Picture] = []
+    given = (_scene(4, grouped=True)[0], none, 8, 1)
+    first, second = _sampled(fn, given)
+    if second or not _alike(authors_sample(*given), (first, second)):
+        cause = "own pictures have no validation list: the training sample is the same, the other one empty"
+        raise Mistake("the same draws, and an empty second list", f"{len(first)} and {len(second)} pictures", cause)
+
+
+SAMPLE = Exercise(
+    number="12.3",
+    title="The authors' few-shot sample",
+    reference=authors_sample,
+    facets=(
+        Facet("so many of each base class", _half),
+        Facet("the authors' draws, mixed list", _same_draws(grouped=False, seed=1)),
+        Facet("the authors' draws, sorted list", _same_draws(grouped=True, seed=2)),
+        Facet("no validation list", _no_validation),
+    ),
+    hints=(
+        "Randomness is a stream: whoever draws once more or once less changes all that comes after. When do the novel "
+        "classes go, before the draws or after?",
+        "stream = random.Random(seed), once. A dict from label to pictures keeps the order of first appearance. For "
+        "each class stream.sample(pictures, shots); then the same over the validation list with min(shots, 4). Last, "
+        "keep labels below the base half.",
+        "for items, count in ((train, shots), (val, min(shots, 4))): groups = {}; for item in items: "
+        "groups.setdefault(item[1], []).append(item); chosen = [one for group in groups.values() for one in "
+        "stream.sample(group, count)]; keep those with one[1] < (classes + 1) // 2.",
+    ),
+    meaning="The same list, seed and order of draws give the same pictures as the paper's runs, file by file.",
+)
+
+
+# 12.4: the gain to expect
+
+
+def _gains(column: str = "hm", other: str = "cocoop") -> pd.Series:
+    """What MaPLe gains over another method on each dataset of the paper's table, in points."""
+    table = paper("base_to_novel").pivot(index="dataset", columns="method", values=column)
+    return table["maple"] - table[other]
+
+
+def _of_averages() -> float:
+    table = paper("base_to_novel_average").set_index("method").hm
+    return table["maple"] - table["cocoop"]
+
+
+def _of_medians() -> float:
+    table = paper("base_to_novel").pivot(index="dataset", columns="method", values="hm").median()
+    return table["maple"] - table["cocoop"]
+
+
+GAIN = float(_gains().median())
+TYPICAL_GAIN = Exercise(
+    number="12.4",
+    title="The gain to expect on one dataset",
+    reference=GAIN,
+    facets=(
+        number(
+            GAIN,
+            0.006,
+            {
+                _of_averages(): "that is the gain of the average row: two datasets far out pull it up. Order the "
+                "eleven gains, and take the one in the middle",
+                float(_gains().mean()): "that is the mean of the eleven gains: the middle one is asked for, the median",
+                _of_medians(): "that is a difference of two medians, of two different datasets perhaps: first the gain "
+                "of each dataset, then the median",
+                float(_gains("base").median()): "that is for base classes: take the column hm",
+                float(_gains("novel").median()): "that is for novel classes: take the column hm",
+                float(_gains(other="zeroshot").median()): "that is against zero-shot CLIP: take CoCoOp",
+                float(_gains(other="coop").median()): "that is against CoOp: take CoCoOp",
+                float(_gains().max()): "that is the largest gain: take the one in the middle",
+                float(_gains().min()): "that is the smallest gain: take the one in the middle",
+            },
+        ),
+    ),
+    hints=(
+        "Eleven datasets, eleven differences. An average is pulled by the largest; which number is not?",
+        "pivot the table: a row per dataset, a column per method, values hm. Subtract two columns; .median() of a "
+        "column is its middle entry.",
+        'hm = table.pivot(index="dataset", columns="method", values="hm"); then (hm["maple"] - hm["cocoop"]) and its '
+        "median.",
+    ),
+    meaning="On a dataset of your own, expect the gain in the middle, and not the one that two datasets make.",
+)
+
+
+# 12.5: the authors' names
+
+
+def our_name(theirs: str) -> str | None:
+    """Our name of a tensor in a checkpoint of MaPLe's authors; None for what is not learned."""
+    return _OURS.get(theirs)
+
+
+_OURS = {f"prompt_learner.{name}": ours for name, ours in official_names("maple", 24).items()}
+FROZEN = (
+    "prompt_learner.token_prefix",
+    "prompt_learner.token_suffix",
+    "image_encoder.proj",
+    "image_encoder.class_embedding",
+    "image_encoder.transformer.resblocks.3.ln_1.weight",
+    "text_encoder.transformer.resblocks.0.mlp.c_proj.bias",
+    "logit_scale",
+)
+
+
+def _named(pairs: dict[str, str], mistakes: dict[str, Callable[[str, str], bool]]) -> Callable[[Function], None]:
+    """Each name has its counterpart; `mistakes` tell from (expected, came) what went wrong."""
+
+    def test(fn: Function) -> None:
+        for theirs, ours in pairs.items():
+            came = fn(theirs)
+            if came == ours:
+                continue
+            wanted = f"{ours!r} for {theirs!r}"
+            if came is None:
+                cause = "this one is learned: only what is frozen gets None. Does every branch return?"
+                raise Mistake(wanted, "None", cause)
+            if not isinstance(came, str):
+                raise Mistake(wanted, describe(came), "a name is a text such as 'text.0'")
+            cause = "compare the two, piece by piece between the points"
+            raise Mistake(
+                wanted, repr(came), next((why for why, is_it in mistakes.items() if is_it(ours, came)), cause)
+            )
+
+    return test
+
+
+def _place(name: str) -> int:
+    """The layer in a name of ours, -1 without one."""
+    return next((int(piece) for piece in name.split(".") if piece.isdigit()), -1)
+
+
+NAMING: dict[str, Callable[[str, str], bool]] = {
+    "that is still the authors' name: cut 'prompt_learner.' off and translate the rest": (
+        lambda ours, came: came.startswith("prompt_learner")
+    ),
+    "that is the authors' name without what stands before it: translate it": (
+        lambda ours, came: came.split(".")[0] in ("ctx", "proj", "compound_prompts_text", "compound_prompt_projections")
+    ),
+    "the authors count their compound prompts from 0, and these belong to the second layer on: add 1": (
+        lambda ours, came: _place(came) == _place(ours) - 1 and came.split(".")[0] == ours.split(".")[0]
+    ),
+    "one too many: compound prompt i belongs to layer i + 1": (
+        lambda ours, came: _place(came) == _place(ours) + 1 and came.split(".")[0] == ours.split(".")[0]
+    ),
+    "only one digit of the number was read: split the name at its points": (
+        lambda ours, came: _place(ours) > 9 and str(_place(came) - 1) in tuple(str(_place(ours) - 1))
+    ),
+    "couplings have two tensors: '.weight' or '.bias' goes at the end, as in theirs": (
+        lambda ours, came: ours.startswith(came + ".")
+    ),
+    "weight and bias changed places": lambda ours, came: (
+        came.rpartition(".")[0] == ours.rpartition(".")[0] and came.rpartition(".")[2] in ("weight", "bias")
+    ),
+    "prompts and couplings changed places: 'projections' are our couple, 'prompts_text' our text": (
+        lambda ours, came: {came.split(".")[0], ours.split(".")[0]} == {"text", "couple"}
+    ),
+    "our prompts are called text.0, text.1, ..., and our couplings couple.0.weight, couple.0.bias, ...": (
+        lambda ours, came: came.split(".")[0] not in ("text", "couple")
+    ),
+}
+
+
+def _frozen_names(fn: Function) -> None:
+    """What is not learned has no counterpart."""
+    for theirs in FROZEN:
+        came = fn(theirs)
+        if came is None:
+            continue
+        cause = "this is frozen, or made anew from class names: return None for all but the learned tensors"
+        if theirs == "image_encoder.proj":
+            cause = "this `proj` is CLIP's own, of the image tower: the coupling's is prompt_learner.proj"
+        elif "token_" in theirs:
+            cause = "token_prefix and token_suffix are embeddings of the class names' sentences: they are made anew"
+        if not came:
+            cause = "for what is frozen return None, and nothing else"
+        raise Mistake(f"None for {theirs!r}", describe(came), cause)
+
+
+def _whole_file(fn: Function) -> None:
+    """All names of a checkpoint of nine layers give the names of a MaPLe of nine layers, each once."""
+    given = [f"prompt_learner.{name}" for name in official_names("maple", 9)]
+    came = [fn(name) for name in given]
+    wanted = [_OURS[name] for name in given]
+    if came == wanted:
+        return
+    wrong = next(i for i, pair in enumerate(zip(wanted, came, strict=True)) if pair[0] != pair[1])
+    cause = "some layers are right and this one is not: is a number fixed in your code?"
+    raise Mistake(f"{wanted[wrong]!r} for {given[wrong]!r}", describe(came[wrong]), cause)
+
+
+def _prompt(name: str) -> str:
+    return f"prompt_learner.{name}"
+
+
+OUR_NAME = Exercise(
+    number="12.5",
+    title="The authors' names and ours",
+    reference=our_name,
+    facets=(
+        Facet("the first layer", _named({_prompt("ctx"): "text.0", _prompt("proj.weight"): "couple.0.weight"}, NAMING)),
+        Facet(
+            "deeper layers",
+            _named(
+                {
+                    _prompt("compound_prompts_text.0"): "text.1",
+                    _prompt("compound_prompts_text.7"): "text.8",
+                    _prompt("compound_prompt_projections.0.weight"): "couple.1.weight",
+                    _prompt("compound_prompt_projections.7.bias"): "couple.8.bias",
+                },
+                NAMING,
+            ),
+        ),
+        Facet("what is frozen", _frozen_names),
+        Facet(
+            "two digits",
+            _named(
+                {
+                    _prompt("compound_prompts_text.10"): "text.11",
+                    _prompt("compound_prompt_projections.9.weight"): "couple.10.weight",
+                },
+                NAMING,
+            ),
+        ),
+        Facet("a whole checkpoint", _whole_file),
+    ),
+    hints=(
+        "Four kinds of names are learned: the first text prompt, the deeper ones, the first coupling, the deeper ones. "
+        "Where does each begin to count?",
+        "name.split('.') gives the pieces. The deeper ones have a number in the third piece, counted from 0 for the "
+        "SECOND layer. Return None for all that does not begin with 'prompt_learner', and for its two token_ tensors.",
+        "start, *rest = theirs.split('.'); if rest[0] is 'ctx' it is text.0; 'compound_prompts_text' gives "
+        "f'text.{int(rest[1]) + 1}'; 'proj' gives f'couple.0.{rest[1]}'; 'compound_prompt_projections' gives "
+        "f'couple.{int(rest[1]) + 1}.{rest[2]}'; anything else None. `start` must be 'prompt_learner'.",
+    ),
+    meaning="A checkpoint is a table of named tensors: with the names you can move prompts between two code bases.",
+)
+
+EXERCISES: tuple[Exercise, ...] = (RUN_STEPS, KEPT_MIB, SAMPLE, TYPICAL_GAIN, OUR_NAME)

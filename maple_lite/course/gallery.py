@@ -1,0 +1,50 @@
+"""Galleries of the drawn datasets; `python -m maple_lite.course.gallery OUT_FOLDER` writes those of the README."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from maple_lite.course.ladder import plot_ladder
+from maple_lite.course.plots.gallery import COLUMNS, plot_gallery
+from maple_lite.datasets.glyphs.drawn import TEMPLATES, Pictures, drawn
+from maple_lite.datasets.glyphs.styles import VARIANTS
+
+INCH = 0.9  # width of one picture
+DPI, FINE = 90, 150  # of pictures, and of small print
+
+
+def plot_galleries(datasets: dict[str, Pictures], columns: int = COLUMNS) -> Figure:
+    """A figure with one row of pictures per dataset, each row under its title."""
+    size = (columns * 1.06 * INCH, len(datasets) * 1.55 * INCH)
+    figure, axes = plt.subplots(len(datasets), figsize=size, layout="constrained", squeeze=False)
+    for (title, dataset), ax in zip(datasets.items(), axes[:, 0], strict=True):
+        plot_gallery(dataset, columns=columns, ax=ax)
+        ax.set_title(title, loc="left", fontsize="small", fontweight="bold", pad=2)
+    return figure
+
+
+def write_galleries(folder: str | Path) -> list[Path]:
+    """Writes `datasets.png`, `variants.png` and `ladder.png` of the README into `folder` and returns their paths."""
+    sets = {f"{name} ({drawn(name).style.kind})": drawn(name) for name in TEMPLATES if name != "handwritten"}
+    sets["handwritten (scikit-learn's digits)"] = drawn("handwritten")
+    variants = {f"objects, {name} ({style.kind})": drawn("objects", variant=name) for name, style in VARIANTS.items()}
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    figures = {"datasets": (plot_galleries(sets), DPI), "variants": (plot_galleries(variants), DPI)}
+    figures["ladder"] = plot_ladder(), FINE
+    paths = []
+    for name, (figure, dpi) in figures.items():
+        paths.append(Path(folder) / f"{name}.png")
+        figure.savefig(paths[-1], dpi=dpi)
+        plt.close(figure)
+    return paths
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Write the galleries of the README.")
+    parser.add_argument("folder", help="where datasets.png, variants.png and ladder.png go")
+    for path in write_galleries(parser.parse_args().folder):
+        print(path)

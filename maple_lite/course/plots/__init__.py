@@ -1,0 +1,48 @@
+"""The figures of the course: every one takes plain numbers or a frame, and draws one idea on one Axes."""
+
+from maple_lite.course.plots.classes import plot_confusion, plot_features
+from maple_lite.course.plots.curves import plot_few_shot, plot_levels, plot_loss
+from maple_lite.course.plots.dots import plot_detection, plot_targets, plot_variants
+from maple_lite.course.plots.gains import plot_gains, plot_gains_by_frequency, plot_gains_by_shift
+from maple_lite.course.plots.gallery import plot_gallery
+from maple_lite.course.plots.inside import plot_nearest_words, plot_prompt_attention
+from maple_lite.course.plots.methods import plot_base_against_novel, plot_base_to_novel, plot_cost
+from maple_lite.course.plots.pictures import plot_picture, plot_predictions, plot_probabilities
+from maple_lite.course.plots.style import COLOURS, COUPLING, FROZEN, INK, LANGUAGE, MARKERS, SPLITS, TITLES, VISION
+from maple_lite.course.plots.towers import GAP, HEIGHT, PROMPT, plot_prompts
+
+__all__ = [
+    "COLOURS",
+    "COUPLING",
+    "FROZEN",
+    "GAP",
+    "HEIGHT",
+    "INK",
+    "LANGUAGE",
+    "MARKERS",
+    "PROMPT",
+    "SPLITS",
+    "TITLES",
+    "VISION",
+    "plot_base_against_novel",
+    "plot_base_to_novel",
+    "plot_confusion",
+    "plot_cost",
+    "plot_detection",
+    "plot_features",
+    "plot_few_shot",
+    "plot_gains",
+    "plot_gains_by_frequency",
+    "plot_gains_by_shift",
+    "plot_gallery",
+    "plot_levels",
+    "plot_loss",
+    "plot_nearest_words",
+    "plot_picture",
+    "plot_predictions",
+    "plot_probabilities",
+    "plot_prompt_attention",
+    "plot_prompts",
+    "plot_targets",
+    "plot_variants",
+]

@@ -1,0 +1,1 @@
+"""How a submission is checked: exercises, facets, causes, verdicts."""

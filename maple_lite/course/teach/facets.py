@@ -1,0 +1,262 @@
+"""Builders of facets: what a check can look at, and what it says where a submission is wrong.
+
+Every facet calls the submission on copies of its arguments. A facet of a method passes the object as the first
+argument. Inputs are made with a generator that is seeded, and small.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maple_lite.course.teach.causes import cause_of_shape, cause_of_type, mismatch, wanted_type
+from maple_lite.course.teach.exercise import Facet, Mistake
+from maple_lite.course.teach.values import agree, cloned, describe, is_number, literal
+
+Function = Callable[..., Any]
+FACTORS = {  # of the right number
+    100: "100 times too large: is it in percent, where a share is asked for?",
+    0.01: "100 times too small: is it a share, where percent are asked for?",
+    -1: "the sign is wrong: is a difference taken the other way round?",
+}
+
+
+def call(fn: Function, arguments: Sequence[Any]) -> Any:
+    """What a submission returns for copies of `arguments`; Mistake if it returns None. For tests of one's own."""
+    came = fn(*map(cloned, arguments))
+    if came is None:
+        raise Mistake("a return value", "None", cause_of_type(None, Tensor))
+    return came
+
+
+def returns(
+    arguments: Sequence[Any],
+    shape: Sequence[int] | None = None,
+    dtype: torch.dtype | None = None,
+    kind: type | tuple[type, ...] = Tensor,
+    *,
+    letters: str = "",
+    causes: Mapping[tuple[int, ...], str] | None = None,
+    name: str = "type and shape",
+) -> Facet:
+    """What `fn(*arguments)` returns is of `kind`; a tensor has `shape` and `dtype`, on the device of the arguments.
+
+    `letters` name the dimensions in messages ("B, C"). `causes` say of wrong shapes what makes them.
+
+    >>> returns((x, prompt), (3, 9, 48), letters="C, L, d", causes={(3, 13, 48): "you inserted the prompt ..."})
+    """
+
+    def test(fn: Function) -> None:
+        came, wanted = fn(*map(cloned, arguments)), wanted_type(kind, shape, letters)
+        if not isinstance(came, kind):
+            raise Mistake(wanted, describe(came), cause_of_type(came, kind))
+        if not isinstance(came, Tensor):
+            return
+        if shape is not None and came.shape != torch.Size(shape):
+            known = (causes or {}).get(tuple(came.shape))
+            raise Mistake(wanted, describe(came), known or cause_of_shape(shape, came.shape))
+        if dtype is not None and came.dtype != dtype:
+            cause = "convert nothing: keep the type of the inputs, and check for .long(), .double() or comparisons"
+            raise Mistake(f"a tensor of {dtype}", f"one of {came.dtype}", cause)
+        devices = {value.device for value in arguments if isinstance(value, Tensor)}
+        if len(devices) == 1 and came.device not in devices:
+            cause = "make new tensors beside the inputs, with device=x.device"
+            raise Mistake(f"a tensor on {devices.pop()}, where the inputs are", f"one on {came.device}", cause)
+
+    return Facet(name, test)
+
+
+def equals(
+    arguments: Sequence[Any],
+    reference: Function,
+    atol: float = 1e-5,
+    *,
+    name: str = "the same values as the reference",
+    mistakes: Mapping[str, Function] | None = None,
+) -> Facet:
+    """`fn(*arguments)` is what `reference(*arguments)` is.
+
+    `mistakes` are wrong functions by the misconception behind them, a sentence to the student. The first whose output
+    agrees with what came names the cause; where none does, it is the largest difference.
+
+    >>> equals((features,), ensemble, mistakes={"you averaged before normalising": average_first})
+    """
+
+    def test(fn: Function) -> None:
+        came, wanted = call(fn, arguments), reference(*map(cloned, arguments))
+        if not agree(wanted, came, atol):
+            raise mismatch(wanted, came, _cause(came, arguments, atol, mistakes))
+
+    return Facet(name, test)
+
+
+def by_hand(
+    arguments: Sequence[Any],
+    expected: Any,
+    because: str = "",
+    *,
+    atol: float = 1e-5,
+    mistakes: Mapping[str, Function] | None = None,
+    name: str = "a case by hand",
+) -> Facet:
+    """`fn(*arguments)` is `expected`, which is so small that the message writes it out.
+
+    `because` says why, to be read after "expected: [0.5, 0.5], because". `mistakes` as in `equals`.
+
+    >>> by_hand((80.0, 40.0), 53.333, "2 * 80 * 40 / (80 + 40) = 53.33", atol=0.01)
+    """
+
+    def test(fn: Function) -> None:
+        came = call(fn, arguments)
+        if not agree(expected, came, atol):
+            raise mismatch(expected, came, _cause(came, arguments, atol, mistakes), because)
+
+    return Facet(name, test)
+
+
+def gradient(
+    call: Callable[[Function], tuple[Tensor, Mapping[str, Tensor | Iterable[Tensor]]]],
+    reaches: Sequence[str] = (),
+    spares: Sequence[str] = (),
+    *,
+    causes: Mapping[str, str] | None = None,
+    name: str = "gradients",
+) -> Facet:
+    """The gradient of what the submission makes reaches some tensors, all of each name, and spares others.
+
+    `call(fn)` returns the output, and tensors (or several each, such as parameters) by the names that messages show.
+    `causes` say by such a name why its gradient is missing, or there.
+
+    >>> gradient(lambda fn: (fn(x, ctx), {"ctx": ctx, "the embeddings": x}), reaches=["ctx"])
+    """
+
+    def test(fn: Function) -> None:
+        output, named = call(fn)
+        groups = {key: [value] if isinstance(value, Tensor) else list(value) for key, value in named.items()}
+        has = dict(zip(groups, _reached(output, list(groups.values())), strict=True))
+        both = [f"a gradient for {' and '.join(reaches)}"] * bool(reaches)
+        expected = " and ".join(both + [f"none for {' and '.join(spares)}"] * bool(spares))
+        cut = "the path is cut: look for .detach(), .data, .item(), torch.tensor(...) or torch.no_grad()"
+        leak = "this must stay frozen: look for requires_grad, or for a tensor that should be a constant"
+        for key in reaches:
+            if not all(has[key]):
+                none = "no gradient" if not any(has[key]) else "a gradient for some parts only"
+                raise Mistake(expected, f"{none} for {key}", (causes or {}).get(key, cut))
+        for key in spares:
+            if any(has[key]):
+                raise Mistake(expected, f"a gradient for {key}", (causes or {}).get(key, leak))
+
+    return Facet(name, test)
+
+
+def invariant(name: str, test: Callable[[Function], bool | str], *, expected: str = "", cause: str = "") -> Facet:
+    """A law: `test(fn)` is True where it holds, and False, or a sentence on what came, where it is broken.
+
+    `expected` says the law in words (its name by default), `cause` what usually breaks it.
+
+    >>> invariant("class order does not matter", permuted, expected="permuted classes permute the logits", cause=...)
+    """
+
+    def check(fn: Function) -> None:
+        outcome = test(fn)
+        if outcome is not True:
+            came = outcome if isinstance(outcome, str) else "your function breaks this law"
+            raise Mistake(
+                expected or name, came, cause or "try two small inputs and compare what your function returns"
+            )
+
+    return Facet(name, check)
+
+
+def unchanged(arguments: Sequence[Any], *, name: str = "inputs stay as they are") -> Facet:
+    """The submission changes none of its arguments in place."""
+
+    def test(fn: Function) -> None:
+        given = list(map(cloned, arguments))
+        getattr(fn, "on_originals", fn)(*given)
+        for name, before, after in zip(_names(fn, len(given)), arguments, given, strict=True):
+            if not agree(before, after, 0):
+                cause = "a line writes into its input ([...] = ..., +=, a method ending in _): build a new tensor"
+                raise Mistake("inputs as they were before the call", f"{name} was changed", cause)
+
+    return Facet(name, test)
+
+
+def choice(right: Any, causes: Mapping[Any, str], *, name: str = "the answer") -> Facet:
+    """For exercises of choice: the submission is `right`; `causes` are the other choices, and why each is wrong.
+
+    >>> choice("novel", {"base": "the base classes are those that it was trained on"})
+    """
+
+    def test(answer: Any) -> None:
+        said = _plain(answer)
+        if said == _plain(right):
+            return
+        for wrong, cause in causes.items():
+            if said == _plain(wrong):
+                raise Mistake("another choice", describe(answer), cause)
+        options = ", ".join(map(literal, sorted([right, *causes], key=str)))
+        raise Mistake(f"one of {options}", describe(answer), "this is none of the choices: copy one as it stands there")
+
+    return Facet(name, test)
+
+
+def number(right: float, atol: float, causes: Mapping[float, str] | None = None, *, name: str = "the number") -> Facet:
+    """For exercises with a number: the submission is within `atol` of `right`; `causes` say what makes wrong numbers.
+
+    >>> number(53.33, 0.05, {60.0: "that is the arithmetic mean"})
+    """
+
+    def test(answer: Any) -> None:
+        value = answer.item() if isinstance(answer, Tensor) and answer.numel() == 1 else answer
+        if not is_number(value):
+            raise Mistake("a number", describe(answer), "write digits, without quotes, units or brackets")
+        if agree(right, value, atol):
+            return
+        for wrong, cause in (causes or {}).items():
+            if abs(value - wrong) <= atol:
+                raise Mistake("another number", literal(value), cause)
+        side = "smaller" if value > right else "larger"
+        near = [cause for factor, cause in FACTORS.items() if agree(right * factor, value, atol * abs(factor))]
+        steps = f"this is too {'large' if value > right else 'small'}: go through the steps once more"
+        raise Mistake(f"a {side} number", literal(value), near[0] if near else steps)
+
+    return Facet(name, test)
+
+
+def _cause(came: Any, arguments: Sequence[Any], atol: float, mistakes: Mapping[str, Function] | None) -> str:
+    """The first of the known mistakes that returns what came; "" for none."""
+    found = (cause for cause, wrong in (mistakes or {}).items() if agree(wrong(*map(cloned, arguments)), came, atol))
+    return next(found, "")
+
+
+def _reached(output: Tensor, groups: Sequence[Sequence[Tensor]]) -> list[list[bool]]:
+    """Whether each tensor of each group gets a gradient, other than zero, from a mixed sum of the output."""
+    asking = [tensor for group in groups for tensor in group if tensor.requires_grad]
+    reached: set[int] = set()
+    if isinstance(output, Tensor) and output.requires_grad and asking:
+        weights = torch.arange(1.0, 1 + output.numel(), device=output.device).cos()  # a plain sum may be constant
+        gradients = torch.autograd.grad((output.flatten() * weights).sum(), asking, allow_unused=True)
+        pairs = zip(asking, gradients, strict=True)
+        reached = {id(tensor) for tensor, gradient in pairs if gradient is not None and gradient.any()}
+    return [[id(tensor) in reached for tensor in group] for group in groups]
+
+
+def _plain(answer: Any) -> Any:
+    """An answer for comparing: texts without case, lists as tuples, truth values apart from 0 and 1."""
+    if isinstance(answer, Tensor):
+        return _plain(answer.tolist())
+    if isinstance(answer, list | tuple):
+        return tuple(map(_plain, answer))
+    return answer.strip().lower() if isinstance(answer, str) else repr(answer) if isinstance(answer, bool) else answer
+
+
+def _names(fn: Function, count: int) -> list[str]:
+    """The names of the first parameters of a function, or their places."""
+    parameters = inspect.signature(fn).parameters.values()
+    names = [each.name for each in parameters if each.kind is not inspect.Parameter.VAR_POSITIONAL]
+    return names[:count] + [f"argument {place}" for place in range(len(names) + 1, count + 1)]

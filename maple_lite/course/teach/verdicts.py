@@ -1,0 +1,168 @@
+"""The verdict on a submission: not attempted, error, failed or passed, and the text that says so."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import io
+import textwrap
+import traceback
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from maple_lite.course.teach.causes import cause_of_error
+from maple_lite.course.teach.exercise import Exercise, Mistake
+from maple_lite.course.teach.values import cloned, describe, literal
+
+NOT_ATTEMPTED, ERROR, FAILED, PASSED = KINDS = ("not attempted", "error", "failed", "passed")  # from worst to best
+WIDTH = 100  # columns of a verdict
+LABEL = 15  # columns of its labels
+PRINTED = 5  # lines at most of what a submission printed
+MESSAGE = 300  # characters at most of an exception's message
+WRITTEN = 80  # characters at most of a tensor argument's numbers
+NOTHING = "Nothing to check yet"
+Row = tuple[str, str]
+
+
+class Verdict(NamedTuple):
+    """One of KINDS, and rows of (label, text)."""
+
+    kind: str
+    rows: Sequence[Row]
+
+    def text(self, title: str) -> str:
+        """The verdict as it is printed, under its mark and a title, without trailing newline."""
+        return "\n".join([f"[{self.kind}] {title}", *(_row(label, text) for label, text in self.rows if text)])
+
+
+def judge(exercise: Exercise, submission: Any) -> Verdict:
+    """The verdict on a submission: the facets are tried in their order, up to the first that fails.
+
+    What the submission prints meanwhile is shown with a verdict that is not a pass, and else swallowed.
+    """
+    if submission is None or submission is Ellipsis:
+        return Verdict(NOT_ATTEMPTED, [("", f"{NOTHING}: write your answer into the cell above and run it.")])
+    if callable(exercise.reference) and not callable(submission):
+        mistake = Mistake("a function", describe(submission), "pass the function itself, without calling it")
+        return Verdict(FAILED, _mistake("a function", mistake))
+    tried = _watched(submission)
+    passed: list[str] = []
+    for facet in exercise.facets:
+        printed = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(printed):
+                facet.test(tried)
+        except Mistake as mistake:
+            rows = [("right so far", ", ".join(passed)), *_mistake(facet.name, mistake)]
+            return Verdict(FAILED, rows + _about(tried, printed.getvalue()))
+        except Exception as error:  # whatever a student's code may raise
+            return _error(error, submission, tried, printed.getvalue())
+        passed.append(facet.name)
+    return Verdict(PASSED, [("checked", ", ".join(passed)), ("", exercise.meaning)])
+
+
+class Watched:
+    """A submitted function that remembers its last call; it gets copies of its arguments, and may be a method."""
+
+    def __init__(self, function: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.function, self.call, self.result = function, "", ""
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.on_originals(*map(cloned, arguments), **cloned(named))
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def on_originals(self, *arguments: Any, **named: Any) -> Any:
+        """A call with the arguments themselves; Mistake where the function does not take so many."""
+        self.call, self.result = _call(self.function, arguments, named), ""
+        result = self.function(*arguments, **named)
+        self.result = describe(result)
+        return result
+
+
+def _watched(submission: Any) -> Any:
+    """A function under watch; classes, modules and values as they are."""
+    return Watched(submission) if callable(submission) and not isinstance(submission, type | nn.Module) else submission
+
+
+def _call(function: Any, arguments: Sequence[Any], named: dict[str, Any]) -> str:
+    """The arguments of a call in words, by their names; Mistake where the function does not take them."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions written in C have none
+        return "\n".join(map(_argument, arguments))
+    try:
+        bound = signature.bind(*arguments, **named).arguments
+    except TypeError as error:
+        given = ", ".join([*map(describe, arguments), *(f"{name}={describe(value)}" for name, value in named.items())])
+        name = getattr(function, "__name__", "your function")
+        cause = f"the parameters have changed ({error}): put back those of the cell's first line"
+        raise Mistake(f"{name} can be called with ({given})", f"def {name}{signature}", cause) from None
+    return "\n".join(f"{name} = {_argument(value)}" for name, value in bound.items())
+
+
+def _argument(value: Any) -> str:
+    """An argument in words, a tensor of few digits with its numbers."""
+    words, written = describe(value), literal(value)
+    shown = isinstance(value, Tensor) and written != words and len(written) <= WRITTEN
+    return f"{words}: {written}" if shown else words
+
+
+def _mistake(name: str, mistake: Mistake) -> list[Row]:
+    """The rows of a mistake that a facet found."""
+    rows = [("not yet", name), ("expected", mistake.expected), ("got", mistake.came)]
+    return [*rows, ("likely cause", mistake.cause)]
+
+
+def _about(tried: Any, printed: str) -> list[Row]:
+    """The rows on the last call of a submission."""
+    return [("called with", getattr(tried, "call", "")), ("you printed", _few_lines(printed))]
+
+
+def _error(error: Exception, submission: Any, tried: Any, printed: str) -> Verdict:
+    """The verdict on a submission that raised; one that raises NotImplementedError itself is not attempted."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_own(frame.filename, submission)]
+    raised = own and frames[-1] == own[-1] and "raise" in (own[-1].line or "raise")  # torch's C++ has no frames
+    if isinstance(error, NotImplementedError) and raised:
+        todo = "put your code in place of `raise NotImplementedError` in the cell above"
+        return Verdict(NOT_ATTEMPTED, [("", f"{NOTHING}: {todo}.")])
+    message = " ".join(str(error).split())
+    message = message if len(message) <= MESSAGE else message[:MESSAGE] + " ..."
+    rows: list[Row] = [("raised", f"{type(error).__name__}: {message}".rstrip(": "))]
+    if own:
+        inside = "" if own[-1].name == getattr(submission, "__name__", "") else f"   (in {own[-1].name})"
+        rows.append((f"your line {own[-1].lineno}", f"{own[-1].line or '?'}{inside}"))
+    elif getattr(tried, "result", ""):
+        rows.append(("your function", f"returned {tried.result}, with which the check could not go on"))
+    return Verdict(ERROR, [*rows, ("likely cause", cause_of_error(error)), *_about(tried, printed)])
+
+
+def _is_own(filename: str, submission: Any) -> bool:
+    """Whether code in a file is the student's: a cell of a notebook, or the file of the submission."""
+    if "ipykernel_" in filename or filename.startswith("<ipython-input"):
+        return True
+    parts = [submission, *vars(submission if isinstance(submission, type) else type(submission)).values()]
+    return filename in {part.__code__.co_filename for part in parts if inspect.isfunction(part)}
+
+
+def _few_lines(printed: str) -> str:
+    """The first lines of what was printed."""
+    lines = [line[:WIDTH] for line in printed.splitlines()]
+    return "\n".join(lines[:PRINTED] + ["..."] * (len(lines) > PRINTED))
+
+
+def _row(label: str, text: str) -> str:
+    """A row of a verdict: the label in a column of its own, the text wrapped beside it."""
+    width = LABEL if label else 0
+    lines = [part for line in text.splitlines() for part in _lines(line, WIDTH - width - 2)]
+    return "\n".join(f"  {label + ':' if label and not i else '':<{width}}{line}" for i, line in enumerate(lines))
+
+
+def _lines(line: str, width: int) -> list[str]:
+    return textwrap.wrap(line, width, break_on_hyphens=False) or [""]

@@ -1,0 +1,1 @@
+"""Fetching the papers' datasets: what is there, what is missing, bringing it."""

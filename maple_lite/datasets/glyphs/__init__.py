@@ -1,0 +1,1 @@
+"""The drawn datasets: Unicode symbols in eleven styles, and handwritten digits."""

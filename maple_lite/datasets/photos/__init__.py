@@ -1,0 +1,1 @@
+"""Datasets of picture files: the papers' fifteen, and your own."""

@@ -1,0 +1,170 @@
+"""Variants of MaPLe and CoOp, one factor changed at a time, and a CLIP that adds deep prompts instead of replacing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from maple_lite.clip import FrozenCLIP
+from maple_lite.experiments.tasks import Recipe
+from maple_lite.learners import IVLP, METHODS, MaPLe, PromptLearner, first_prompt, prompt_depth, random_prompt
+from maple_lite.presets import preset
+
+WORDS = {
+    4: "a photo of a",
+    8: "a picture of a drawing of the sign",
+    16: "a photo of a picture of a drawing of the sign of a piece of the",
+}  # contexts of n tokens, of words that captions of the tiny CLIP use
+
+
+class WordsAtEveryLayer(MaPLe):
+    """MaPLe whose deeper text prompts start as the words of `init` too, instead of at random."""
+
+    def __init__(self, clip: FrozenCLIP, **kwargs: Any) -> None:
+        super().__init__(clip, **kwargs)
+        self.text = nn.ParameterList([self.text[0].detach().clone() for _ in self.text])
+
+
+class SharedCoupling(MaPLe):
+    """MaPLe with one linear function for all layers."""
+
+    def __init__(self, clip: FrozenCLIP, **kwargs: Any) -> None:
+        super().__init__(clip, **kwargs)
+        self.couple = nn.ModuleList([self.couple[0] for _ in self.text])
+
+
+class MLPCoupling(MaPLe):
+    """MaPLe with a small network (linear, ReLU, linear) per layer, of as many weights as the linear function."""
+
+    def __init__(self, clip: FrozenCLIP, **kwargs: Any) -> None:
+        super().__init__(clip, **kwargs)
+        wide, high = clip.text_width, clip.vision_width
+        hidden = round(wide * high / (wide + high))
+        first, deep = (nn.Sequential(nn.Linear(wide, hidden), nn.ReLU(), nn.Linear(hidden, high)) for _ in range(2))
+        self.couple = nn.ModuleList([first, *(copy.deepcopy(deep) for _ in self.text[1:])]).to(clip.device)
+
+
+class ReversedCoupling(PromptLearner):
+    """MaPLe the other way round: vision prompts are learned, text prompts are linear functions of them.
+
+    Its first text prompt is such a function as well, and therefore cannot start from words.
+    """
+
+    towers: tuple[str, ...] = ("text", "vision")
+
+    def __init__(
+        self, clip: FrozenCLIP, n_ctx: int = 2, depth: int | None = None, init: str | None = "a photo of a"
+    ) -> None:
+        super().__init__(first_prompt(clip, n_ctx, init)[1], clip)
+        depth = prompt_depth(clip, depth, MaPLe.paper_depth, self.towers)
+        self.vision = nn.ParameterList([random_prompt(n_ctx, clip.vision_width, clip.device) for _ in range(depth)])
+        first, deep = (nn.Linear(clip.vision_width, clip.text_width) for _ in range(2))
+        self.couple = nn.ModuleList([first, *(copy.deepcopy(deep) for _ in self.vision[1:])]).to(clip.device)
+        self.n_ctx, self.config = n_ctx, dict(n_ctx=n_ctx, depth=depth, init=init)
+
+    def vision_prompts(self) -> list[Tensor]:
+        """Prompts [n, d_v] for layers 0..J-1."""
+        return list(self.vision)
+
+    def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
+        """Prompts [n, d_t] for layers 0..J-1, projected from the vision prompts [n, d_v]."""
+        return [couple(prompt) for couple, prompt in zip(self.couple, self.vision, strict=True)]
+
+
+class ProgressiveCLIP(FrozenCLIP):
+    """A CLIP that adds a deeper prompt to what the layer before put out at its place, instead of replacing that.
+
+    A variant of this project. The first layer's prompts enter as ever; prompts are [n, d], the same for all.
+    """
+
+    def encode_image(self, images: Tensor, prompts: Sequence[Tensor] = ()) -> Tensor:
+        """Unit-norm image features [B, D] of normalised images [B, 3, H, W]."""
+        if not prompts:
+            return super().encode_image(images)
+        x = self.visual._embeds(images)  # [B, 1 + N, d_v]
+        own = x.shape[1]
+        x = torch.cat([x, self.visual.ln_pre(prompts[0]).expand(len(x), -1, -1)], dim=1)  # [B, 1 + N + n, d_v]
+        for i, block in enumerate(self.visual.transformer.resblocks):
+            if 0 < i < len(prompts):
+                x = torch.cat([x[:, :own], x[:, own:] + prompts[i]], dim=1)
+            x = block(x)
+        pooled, _ = self.visual._pool(x[:, :own])  # [B, d_v]
+        return F.normalize((pooled @ self.visual.proj).float(), dim=-1)
+
+    def encode_text(self, tokens: Tensor, prompts: Sequence[Tensor] = (), *arguments: Any, **kwargs: Any) -> Tensor:
+        """Unit-norm text features [C, D] of tokens [C, L]."""
+        if not prompts:
+            return super().encode_text(tokens, prompts, *arguments, **kwargs)
+        length, n = tokens.shape[1], len(prompts[0])
+        x = self.text.token_embedding(tokens)  # [C, L, d_t]
+        x = torch.cat([x[:, :1], prompts[0].expand(len(x), -1, -1), x[:, 1 + n :]], dim=1)
+        x = x + self.text.positional_embedding[:length]
+        for i, block in enumerate(self.text.transformer.resblocks):
+            if 0 < i < len(prompts):
+                x = x + F.pad(prompts[i], (0, 0, 1, length - 1 - n))
+            x = block(x, attn_mask=self.text.attn_mask[:length, :length])
+        end = tokens.argmax(dim=-1)  # [C]
+        x = self.text.ln_final(x[torch.arange(len(x), device=x.device), end])  # [C, d_t]
+        return F.normalize((x @ self.text.text_projection).float(), dim=-1)
+
+
+class Variant(NamedTuple):
+    """One level of one factor: what differs from the preset of `method`."""
+
+    factor: str
+    level: str
+    method: str = "maple"
+    kind: type[PromptLearner] | None = None
+    change: Mapping[str, Any] = MappingProxyType({})
+    clip: type[FrozenCLIP] = FrozenCLIP
+
+
+PRESET = "preset"  # the name of the variant that changes nothing
+
+
+def maple_variants(clip: FrozenCLIP) -> dict[str, Variant]:
+    """The variants of MaPLe for base-to-novel, by name; depths beyond the layers of `clip` are left out."""
+    layers = min(clip.text_layers, clip.vision_layers)
+    depths = [depth for depth in (1, 2, 3, 4, 6, 9, 12) if depth <= layers]
+    found = [Variant("depth", f"{depth}", change=dict(depth=depth)) for depth in depths]
+    found += [Variant("length, from words", f"{n}", change=dict(n_ctx=n)) for n in (1, 2, 3, 4)]
+    found += [Variant("length, random", f"{n}", change=dict(n_ctx=n, init=None)) for n in (1, 2, 4, 8, 16)]
+    found += [
+        Variant("initialisation", "other words", change=dict(init="a drawing of the")),
+        Variant("initialisation", "words at every layer", kind=WordsAtEveryLayer),
+        Variant("coupling", "none", kind=IVLP),
+        Variant("coupling", "one for all layers", kind=SharedCoupling),
+        Variant("coupling", "small network", kind=MLPCoupling),
+        Variant("coupling", "vision to text", kind=ReversedCoupling),
+        Variant("deep prompts", "added", clip=ProgressiveCLIP),
+    ]
+    return _named(found)
+
+
+def coop_variants(n_classes: int) -> dict[str, Variant]:
+    """The variants of CoOp for few-shot learning of `n_classes` classes, by name; the preset has 16 random tokens."""
+    found = [Variant("context", f"{n} random", "coop", change=dict(n_ctx=n)) for n in (4, 8)]
+    found += [Variant("context", f"{n} from words", "coop", change=dict(n_ctx=n, init=WORDS[n])) for n in (4, 8, 16)]
+    found += [
+        Variant("context", "class-specific", "coop", change=dict(n_classes=n_classes)),
+        Variant("class position", "middle", "coop", change=dict(position="middle")),
+        Variant("class position", "front", "coop", change=dict(position="front")),
+    ]
+    return _named(found)
+
+
+def varied(variant: Variant, task: str, shots: int, source: str, clip: FrozenCLIP) -> Recipe:
+    """The recipe of a variant: the preset of its method with its own changes."""
+    learner_kwargs, fit_kwargs = preset(variant.method, task, shots, source, clip)
+    return Recipe(variant.kind or METHODS[variant.method], {**learner_kwargs, **variant.change}, fit_kwargs)
+
+
+def _named(variants: Sequence[Variant]) -> dict[str, Variant]:
+    """Variants by "factor: level"."""
+    return {f"{variant.factor}: {variant.level}": variant for variant in variants}

@@ -1,0 +1,237 @@
+"""The whole evaluation as one command: cells in local processes or on a Dask cluster, every result kept at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib.externals.loky.process_executor import BrokenProcessPool
+
+from maple_lite.clip import FrozenCLIP
+from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.experiments.grid import (
+    PROBE,
+    SOURCE,
+    TASKS,
+    Cell,
+    Finished,
+    Where,
+    cells,
+    clip_at,
+    compute,
+    config,
+    effort,
+)
+from maple_lite.experiments.table import ResultTable
+from maple_lite.experiments.tasks import SEEDS, summary
+from maple_lite.learners import METHODS
+from maple_lite.storage.learner_files import save_learner
+from maple_lite.support.names import require_count, require_name
+from maple_lite.support.progress import progress
+from maple_lite.support.version import code_version
+
+PATIENCE = 10  # seconds for a cluster's scheduler to answer
+
+
+def benchmark(
+    tasks: Sequence[str] = TASKS,
+    datasets: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    seeds: Sequence[int] = SEEDS,
+    shots: Sequence[int] | None = None,
+    *,
+    where: Where | None = None,
+    folder: str | Path = "results",
+    jobs: int | None = None,
+    cluster: str | None = None,
+    keep_learners: bool = False,
+    bar: bool = True,
+) -> dict[str, pd.DataFrame]:
+    """The tables {task: rows} of the evaluation, computed where they lack cells and kept as FOLDER/TASK.csv.
+
+    `datasets`, `methods` and `shots` choose among a task's cells (None: the paper's choice). Cells run in `jobs`
+    processes of this machine (one per core on a CPU, one on a GPU), or on the Dask cluster whose scheduler listens at
+    `cluster`, such as "tcp://127.0.0.1:8786". A run that was killed goes on where it was. `keep_learners` saves the
+    trained prompts in FOLDER/learners. Raises ValueError for unknown names and tables of another version, OSError for a
+    cluster that cannot be reached or a folder that cannot be written, RuntimeError for a worker that died.
+
+    >>> benchmark(["base_to_novel"], ["zodiac"], ["zeroshot", "maple"])["base_to_novel"]
+    """
+    where = where or Where()
+    clip, folder = clip_at(where.model, where.pretrained, where.device), Path(folder).expanduser()
+    here = versions(where)
+    chosen = {task: _chosen(task, clip, datasets, methods, seeds, shots) for task in _named(tasks, datasets, methods)}
+    if not any(chosen.values()):
+        raise ValueError(f"nothing to run: {', '.join(tasks)} have no cells of {datasets} and {methods}; name others.")
+    tables = {task: ResultTable(folder / f"{task}.csv", here) for task in chosen if chosen[task]}
+    todo = [cell for task in tables for cell in _missing(tables[task], chosen[task], where)]
+    if todo:
+        learners = folder / "learners" if keep_learners else None
+        _run(todo, where, tables, jobs, cluster, learners, bar)
+    return {task: table.read() for task, table in tables.items()}
+
+
+def versions(where: Where) -> dict[str, str]:
+    """What must agree among the cells of one table: code, CLIP, torch and the kind of device."""
+    clip = clip_at(where.model, where.pretrained, where.device)
+    return {
+        "code": code_version(),
+        "clip": clip.fingerprint,
+        "torch": torch.__version__,
+        "device": clip.device.type,
+    }
+
+
+def work(cell: Cell, where: Where) -> Finished:
+    """A computed cell with the versions of the process that computed it."""
+    done = compute(cell, where)
+    return done._replace(measured=done.measured | versions(where))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `maple-lite benchmark`."""
+    many: dict[str, Any] = {"nargs": "+", "metavar": "NAME"}
+    parser.add_argument("--tasks", **many, default=list(TASKS), help=f"some of {', '.join(TASKS)}; all without it")
+    parser.add_argument("--datasets", **many, help="drawn datasets; without it the paper's choice for every task")
+    parser.add_argument("--methods", **many, help="learners; without it all of a task")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--shots", type=int, nargs="+", help="training images per class; without it 16, or 1 to 16")
+    parser.add_argument("--model", default="tiny", help="the built-in tiny CLIP, or an open_clip architecture")
+    parser.add_argument("--pretrained", help="the tag of an open_clip model's weights")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    parser.add_argument("--jobs", type=int, help="processes on this machine; as many as cores without it")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler instead, such as tcp://127.0.0.1:8786")
+    parser.add_argument("--results", default="results", metavar="FOLDER", help="where the tables are kept")
+    parser.add_argument("--keep-learners", action="store_true", help="save the trained prompts there, too")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Runs `benchmark` as the command line says, and prints every table's means."""
+    tables = benchmark(
+        options.tasks,
+        options.datasets,
+        options.methods,
+        options.seeds,
+        options.shots,
+        where=Where(options.model, options.pretrained, options.device),
+        folder=options.results,
+        jobs=options.jobs,
+        cluster=options.cluster,
+        keep_learners=options.keep_learners,
+    )
+    for task, rows in tables.items():
+        shown = rows.assign(method=rows.method.where(rows.variant == "preset", rows.method + ", " + rows.variant))
+        shown["method"] += shown.shots.map(" ({} shots)".format) if task == "few_shot" else ""
+        print(f"\n{task}: {Path(options.results) / task}.csv, mean ± standard deviation over seeds, in percent")
+        print(summary(shown).to_string(index=False))
+
+
+def _named(tasks: Sequence[str], datasets: Sequence[str] | None, methods: Sequence[str] | None) -> list[str]:
+    """The tasks, once all names are known; ValueError with the close names for one that is not."""
+    for name in datasets or ():
+        require_name("dataset", name, DRAWN)
+    for name in methods or ():
+        require_name("method", name, [*METHODS, PROBE])
+    return [require_name("task", task, TASKS) for task in dict.fromkeys(tasks)]
+
+
+def _chosen(
+    task: str,
+    clip: FrozenCLIP,
+    datasets: Sequence[str] | None,
+    methods: Sequence[str] | None,
+    seeds: Sequence[int],
+    shots: Sequence[int] | None,
+) -> list[Cell]:
+    """The cells of a task among the datasets and methods that are wanted; none if it has no such cells."""
+    there = {cell.method for cell in cells(task, clip, seeds=[1])}
+    some = [name for name in datasets or () if task != "transfer" or name == SOURCE]
+    taught = [name for name in methods or () if name in there]
+    if (datasets and not some) or (methods and not taught):
+        return []
+    return cells(task, clip, some or None, taught or None, seeds, shots)
+
+
+def _missing(table: ResultTable, chosen: Sequence[Cell], where: Where) -> list[Cell]:
+    """The cells that a table lacks, in their order."""
+    clip = clip_at(where.model, where.pretrained, where.device)
+    there = table.finished({cell: config(cell, clip) for cell in chosen})
+    return [cell for cell in chosen if cell not in there]
+
+
+def _run(
+    todo: Sequence[Cell],
+    where: Where,
+    tables: dict[str, ResultTable],
+    jobs: int | None,
+    cluster: str | None,
+    learners: Path | None,
+    bar: bool,
+) -> None:
+    """Computes cells and adds each to its table as soon as it is there."""
+    clip = clip_at(where.model, where.pretrained, where.device)
+    efforts = {cell: max(1, round(effort(cell, clip) / 100)) for cell in todo}
+    with (
+        _processes(where, jobs, cluster) as threads,
+        progress(sum(efforts.values()), f"{len(todo)} cells", show=bar) as shown,
+    ):
+        calls = [delayed(work)(cell, Where(where.model, where.pretrained, where.device, threads)) for cell in todo]
+        parallel = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2 * n_jobs")
+        for done in _alive(parallel(calls)):
+            if learners and done.learner and list(done.learner.parameters()):
+                save_learner(done.learner, learners / done.cell.task / file_name(done.cell))
+            tables[done.cell.task].add(done)
+            shown.set_description(f"{done.cell.dataset}, {done.cell.method}", refresh=False)
+            shown.update(efforts[done.cell])
+
+
+def file_name(cell: Cell) -> str:
+    """The file of a cell's learner, such as "zodiac-maple-seed1.safetensors"; shots are named where they are not 16."""
+    shots = "" if cell.shots == 16 else f"-{cell.shots}shots"
+    return f"{cell.dataset}-{cell.method}{shots}-seed{cell.seed}.safetensors"
+
+
+@contextmanager
+def _processes(where: Where, jobs: int | None, cluster: str | None) -> Iterator[int]:
+    """joblib's backend for a run, and the threads that each of its processes may use."""
+    if cluster:
+        with _client(cluster), parallel_config(backend="dask", wait_for_workers_timeout=PATIENCE):
+            yield 1
+        return
+    usual = cpu_count() if where.device == "cpu" else 1
+    jobs = usual if jobs is None else require_count("jobs", jobs)
+    threads = max(1, cpu_count() // jobs)
+    with parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=threads):
+        yield threads
+
+
+def _client(address: str) -> Any:
+    """A client of the Dask scheduler at `address`; OSError or ImportError with what to do."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError("a cluster needs Dask: pip install 'maple-lite[cluster]'.") from error
+    try:
+        return Client(address, timeout=PATIENCE)
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"no Dask scheduler answers at {address}: start one with 'dask scheduler', workers with "
+            f"'dask worker {address} --nthreads 1', and name the address that it prints."
+        ) from error
+
+
+def _alive(results: Iterator[Finished]) -> Iterator[Finished]:
+    """The results as they come; RuntimeError in one sentence if a worker process died."""
+    try:
+        yield from results
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            "a worker process died, perhaps for want of memory: finished cells are kept, so run the same command "
+            "again, with fewer --jobs."
+        ) from error

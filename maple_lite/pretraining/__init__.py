@@ -1,0 +1,1 @@
+"""How the tiny CLIP is made: captions, loss, training, gauges."""

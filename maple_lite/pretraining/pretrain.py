@@ -1,0 +1,254 @@
+"""Contrastive pretraining of the tiny CLIP on drawn pictures with captions: `maple-lite pretrain`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from maple_lite.datasets.glyphs.glyphs import symbols
+from maple_lite.loading import load_clip
+from maple_lite.pretraining.captions import caption_words, draw_captioned, symbol_frequencies
+from maple_lite.pretraining.gauges import clean_accuracy, zero_shot_table
+from maple_lite.pretraining.loss import Heads, contrast, head_targets, mentions, true_captions
+from maple_lite.pretraining.tiny import HEAD_WIDTH, PATCH, Vocabulary, architecture, build, encode, export
+from maple_lite.support.batches import autocast
+from maple_lite.support.checkpoint import read_checkpoint, require_same_settings
+from maple_lite.support.files import atomic_write
+from maple_lite.support.progress import progress
+from maple_lite.support.seeds import derived_seed, seeded
+
+GROWING = 0.4  # share of the run in which the jitter grows from none to full
+CLIP_NORM = 1.0
+MEASURED = ("loss", "caption_found", "symbol_seen", "symbol_read")  # in every step; percent but for the loss
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the weights of a tiny CLIP: the same recipe on the same machine gives the same bits.
+
+    `pairs` are drawn pictures with captions, `every` counts steps between checkpoints, `warmup` steps.
+    Raises ValueError for a value that cannot train.
+    """
+
+    pairs: int = 900_000
+    batch_size: int = 96
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: int = 300
+    seed: int = 0
+    precision: str = "bf16"
+    every: int = 500
+    resolution: int = 48
+    width: int = 128
+    layers: int = 6
+    embed_dim: int = 128
+
+    def __post_init__(self) -> None:
+        for name in ("every", "resolution", "width", "layers", "embed_dim"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.batch_size < 2 or self.pairs < self.batch_size:
+            raise ValueError(
+                f"a batch needs at least 2 pairs and the run one batch, got batches of {self.batch_size} and "
+                f"{self.pairs} pairs."
+            )
+        if not self.lr > 0 or self.weight_decay < 0 or self.warmup < 0 or self.seed < 0:
+            raise ValueError(
+                f"lr must be above 0 and weight_decay, warmup and seed not below, got {self.lr}, {self.weight_decay}, "
+                f"{self.warmup} and {self.seed}."
+            )
+        if self.width % HEAD_WIDTH or self.resolution % PATCH:
+            raise ValueError(
+                f"width must be a multiple of {HEAD_WIDTH} and resolution one of {PATCH}, got {self.width} and "
+                f"{self.resolution}."
+            )
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return self.pairs // self.batch_size
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of a step: a linear warm-up under a cosine that ends at 0."""
+        return self.lr * min(1, (step + 1) / (self.warmup + 1)) * (1 + math.cos(math.pi * step / self.steps)) / 2
+
+    def jitter(self, step: int) -> float:
+        """How far the symbols of a step are moved, turned and resized, from 0 to 1."""
+        return min(1.0, step / (GROWING * self.steps))
+
+    def head_weight(self, step: int) -> float:
+        """The weight of the heads' loss: 1 for the first half of the run, then fading out to 0."""
+        return min(1.0, 2 * (1 - step / self.steps))
+
+
+def pretrain(folder: str | Path, recipe: Recipe, checkpoint: str | Path) -> pd.DataFrame:
+    """Trains a tiny CLIP by `recipe` into an open_clip `folder`, and returns its curve, a row per checkpoint.
+
+    The folder is written with every checkpoint, so that a first CLIP is there early. A run that was killed goes on
+    from `checkpoint` and ends with the same bits as one that was not.
+    Raises ValueError for a gradient that is not finite, and a checkpoint that is damaged or of another run.
+    """
+    folder, checkpoint = Path(folder), Path(checkpoint)
+    run = _Run(recipe)
+    first = run.resume(checkpoint)
+    write_lists(folder)
+    measured, start = [], time.perf_counter()
+    with progress(recipe.steps, "pretraining", done=first) as bar:
+        for step in range(first, recipe.steps):
+            measured.append(run.step(step))
+            bar.update()
+            if (step + 1) % recipe.every == 0 or step + 1 == recipe.steps:
+                run.record(step, torch.stack(measured).mean(dim=0), time.perf_counter() - start, folder)
+                run.save(checkpoint)
+                measured, start = [], time.perf_counter()
+    return run.frame()
+
+
+def write_lists(folder: Path) -> None:
+    """Writes what captions hold beside the weights: words.txt, and frequencies.csv of the symbols."""
+    columns = {"symbol": [symbol.name for symbol in symbols()], "dataset": [symbol.dataset for symbol in symbols()]}
+    table = pd.DataFrame(columns | {"frequency": symbol_frequencies().tolist()})
+    words = pd.Series(caption_words())
+    atomic_write(folder / "frequencies.csv", lambda file: table.to_csv(file, index=False))
+    atomic_write(folder / "words.txt", lambda file: words.to_csv(file, index=False, header=False))
+
+
+class _Run:
+    """A pretraining run: model, heads, optimizer, and the curve so far."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe, self.vocabulary, self.curve = recipe, Vocabulary(), list[dict[str, float]]()
+        self.config = architecture(recipe.width, recipe.layers, recipe.embed_dim, recipe.resolution)
+        with seeded(recipe.seed):
+            self.model, self.heads = build(self.config, self.vocabulary), Heads(recipe.embed_dim)
+        self.frequencies, self.cast = symbol_frequencies(), autocast(recipe.precision, torch.device("cpu"))
+        self.optimizer = torch.optim.AdamW(_groups(self.model, self.heads, recipe.weight_decay), betas=(0.9, 0.98))
+        self.settings = {**asdict(recipe), "symbols": len(symbols()), "vocabulary": len(self.vocabulary)}
+
+    def step(self, step: int) -> Tensor:
+        """What was MEASURED, a tensor [4], in one step of training; the pictures are a function of seed and step."""
+        recipe = self.recipe
+        generator = torch.Generator().manual_seed(derived_seed(recipe.seed, step))
+        pictures = draw_captioned(
+            recipe.batch_size, generator, self.frequencies, recipe.jitter(step), recipe.resolution
+        )
+        named = mentions(pictures)
+        with self.cast:
+            features = encode(self.model, pictures.images, self.vocabulary.tokenize(pictures.captions))
+        loss, found = contrast(*features, self.model.logit_scale, true_captions(pictures, named))
+        read = [self.heads(*pair) for pair in zip(features, head_targets(pictures, named), strict=True)]
+        total = loss + recipe.head_weight(step) * (read[0][0] + read[1][0]) / 2
+        self.update(total, recipe.learning_rate(step))
+        return torch.stack([loss.detach(), 100 * found, 100 * read[0][1], 100 * read[1][1]])
+
+    def update(self, loss: Tensor, rate: float) -> None:
+        """One step of AdamW with clipped gradients; the logit scale stays at or below 100, as in CLIP.
+
+        Raises ValueError for a gradient that is not finite, before the weights take it.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], CLIP_NORM)
+        if not norm.isfinite():
+            raise ValueError(f"the loss (now {loss.item()}) has no finite gradient: lower lr, now {self.recipe.lr}.")
+        self.optimizer.step()
+        self.model.logit_scale.data.clamp_(max=math.log(100))
+
+    def record(self, step: int, measured: Tensor, seconds: float, folder: Path) -> None:
+        """Writes the folder, looks at how good it is, adds a row to the curve and writes that."""
+        export(self.model, self.vocabulary, self.config, folder)
+        before = self.curve[-1]["seconds"] if self.curve else 0.0
+        everything, within = clean_accuracy(load_clip(f"local-dir:{folder}", device="cpu"))
+        row = {"step": step + 1, "pairs": (step + 1) * self.recipe.batch_size, "seconds": round(before + seconds)}
+        row |= {name: round(value, 3) for name, value in zip(MEASURED, measured.tolist(), strict=True)}
+        self.curve.append(row | {"clean_all": everything, "clean_within": within})
+        atomic_write(folder / "training.csv", lambda file: self.frame().to_csv(file, index=False, float_format="%.5g"))
+
+    def frame(self) -> pd.DataFrame:
+        """The curve so far."""
+        return pd.DataFrame(self.curve)
+
+    def save(self, path: Path) -> None:
+        """Writes the checkpoint, whole or not at all."""
+        states = {name: getattr(self, name).state_dict() for name in ("model", "heads", "optimizer")}
+        atomic_write(path, lambda file: torch.save({**states, "settings": self.settings, "curve": self.curve}, file))
+
+    def resume(self, path: Path) -> int:
+        """The step to go on with; ValueError for a file that is damaged or belongs to another run."""
+        if not path.exists():
+            return 0
+        states = ("model", "heads", "optimizer")
+        content = read_checkpoint(path, {*states, "settings", "curve"})
+        require_same_settings(path, self.settings, content["settings"])
+        for name in states:
+            getattr(self, name).load_state_dict(content[name])
+        self.curve = content["curve"]
+        return int(self.curve[-1]["step"])
+
+
+def _groups(model: nn.Module, heads: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: only matrices of linear layers decay; not norms, biases, embeddings and the logit scale."""
+    named = [*model.named_parameters(), *heads.named_parameters()]
+    decayed = [weight for name, weight in named if weight.ndim >= 2 and "embedding" not in name]
+    others = [weight for name, weight in named if weight.ndim < 2 or "embedding" in name]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of pretraining, one for each setting of the recipe among them."""
+    parser.add_argument("--out", type=Path, help="the open_clip folder to write, such as data/tiny-clip")
+    parser.add_argument("--checkpoint", type=Path, help="the file to go on from (default: OUT.checkpoint)")
+    parser.add_argument("--evaluate", type=Path, metavar="FOLDER", help="print the zero-shot table of a CLIP instead")
+    for setting in fields(Recipe):
+        name = "--" + setting.name.replace("_", "-")
+        parser.add_argument(name, type=type(setting.default), default=setting.default, help="default: %(default)s")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Pretrains, or judges a folder; ValueError or OSError where something is wrong."""
+    out, folder = options.out, options.evaluate
+    if (out is None) == (folder is None):
+        raise ValueError("name either a folder to write, --out FOLDER, or one to judge, --evaluate FOLDER.")
+    if folder is not None:
+        print(zero_shot_table(load_clip(f"local-dir:{folder}")).round(1).to_string(index=False))
+        return
+    recipe = Recipe(**{setting.name: getattr(options, setting.name) for setting in fields(Recipe)})
+    _pretrain_until_interrupted(out, recipe, options.checkpoint or out.with_name(f"{out.name}.checkpoint"))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """`maple-lite pretrain`; exits with one sentence where something is wrong or the run is interrupted."""
+    parser = argparse.ArgumentParser(prog="maple-lite pretrain", description=__doc__)
+    add_arguments(parser)
+    try:
+        run(parser.parse_args(arguments))
+    except (ValueError, OSError) as error:
+        sys.exit(f"maple-lite pretrain: {error}")
+
+
+def _pretrain_until_interrupted(out: Path, recipe: Recipe, checkpoint: Path) -> None:
+    """Pretrains and prints the curve; when interrupted or terminated, exits with a sentence on how to go on."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        print(pretrain(out, recipe, checkpoint).round(1).to_string(index=False))
+    except KeyboardInterrupt:
+        sys.exit(f"interrupted: the same command goes on from the last checkpoint, {checkpoint}.")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What every room leans on: checks of input, files, seeds, batches, progress, memory."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from maple_lite.clip import write_prompt
 from maple_lite.course.teach import facets
 from maple_lite.course.teach.causes import cause_of_error, cause_of_shape
-from maple_lite.course.teach.exercise import Mistake
+from maple_lite.course.teach.exercise import Finding
 from maple_lite.course.teach.facets import by_hand, choice, equals, gradient, invariant, number, returns, unchanged
 from maple_lite.course.teach.values import agree, cloned, describe, literal
 
@@ -32,8 +32,8 @@ def in_place(x: Tensor, prompt: Tensor) -> Tensor:
     return x
 
 
-def mistake(facet: facets.Facet, submission: object) -> Mistake:
-    with pytest.raises(Mistake) as caught:
+def finding(facet: facets.Facet, submission: object) -> Finding:
+    with pytest.raises(Finding) as caught:
         facet.test(submission)
     return caught.value
 
@@ -63,14 +63,14 @@ SHAPED = returns((X, PROMPT), (3, 9, 8), letters="C, L, d", causes={(3, 13, 8): 
 )
 def test_returns_names_both_shapes_and_a_cause(wrong, came, cause):
     SHAPED.test(write_prompt)
-    found = mistake(SHAPED, wrong)
+    found = finding(SHAPED, wrong)
     assert (found.expected, found.came) == ("a tensor [C, L, d] = [3, 9, 8]", came)
     assert cause in found.cause
 
 
 def test_returns_looks_at_type_and_device():
-    assert mistake(SHAPED, lambda x, p: x.double()).came == "one of torch.float64"
-    found = mistake(SHAPED, lambda x, p: x.to("meta"))
+    assert finding(SHAPED, lambda x, p: x.double()).came == "one of torch.float64"
+    found = finding(SHAPED, lambda x, p: x.to("meta"))
     assert (found.expected, found.came) == ("a tensor on cpu, where the inputs are", "one on meta")
     assert "device=x.device" in found.cause
     returns((X.to("meta"),), (3, 9, 8)).test(lambda x: x)
@@ -79,11 +79,11 @@ def test_returns_looks_at_type_and_device():
 def test_returns_other_kinds_than_tensors():
     returns((1,), kind=float).test(float)
     returns((1,), kind=(list, tuple)).test(lambda x: [x])
-    found = mistake(returns((1.0,), kind=float), torch.tensor)
+    found = finding(returns((1.0,), kind=float), torch.tensor)
     assert (found.expected, found.came) == ("a float", "a tensor []")
     assert ".item()" in found.cause
-    assert mistake(returns((1,), kind=(list, tuple)), str).expected == "a list or a tuple"
-    assert "the line with return" in mistake(returns((1,), kind=int), str).cause
+    assert finding(returns((1,), kind=(list, tuple)), str).expected == "a list or a tuple"
+    assert "the line with return" in finding(returns((1,), kind=int), str).cause
 
 
 def test_a_missing_dimension_of_size_one_is_named():
@@ -100,7 +100,7 @@ SAME = equals((X, PROMPT), write_prompt, mistakes={"SOS was overwritten": over_s
 def test_equals_names_the_misconception_whose_output_came(wrong, cause):
     SAME.test(write_prompt)
     SAME.test(in_place)
-    assert mistake(SAME, wrong).cause == cause
+    assert finding(SAME, wrong).cause == cause
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_equals_names_the_misconception_whose_output_came(wrong, cause):
 )
 def test_equals_guesses_where_no_misconception_fits(wrong, cause):
     square = torch.rand(5, 5, generator=GENERATOR) + 1
-    assert cause in mistake(equals((square,), lambda x: x.clone()), wrong).cause
+    assert cause in finding(equals((square,), lambda x: x.clone()), wrong).cause
 
 
 def test_values_of_large_tensors_stand_where_they_differ_most():
-    found = mistake(SAME, lambda x, p: write_prompt(x, p).index_fill(1, torch.tensor(8), 50.0))
+    found = finding(SAME, lambda x, p: write_prompt(x, p).index_fill(1, torch.tensor(8), 50.0))
     assert found.expected.startswith("a tensor [3, 9, 8] with ")
     assert found.came.startswith("a tensor [3, 9, 8] with 50 at [")
     assert found.expected.split(" at ")[1] == found.came.split(" at ")[1]
@@ -134,27 +134,27 @@ def test_values_of_large_tensors_stand_where_they_differ_most():
 def test_equals_takes_numbers_words_and_lists():
     equals((3.0,), lambda x: 2 * x).test(lambda x: torch.tensor(2 * x))
     equals((2,), lambda n: (list(range(n)), [n])).test(lambda n: [torch.arange(n), (n,)])
-    found = mistake(equals((3,), lambda n: list(range(n))), lambda n: [0, 1, 5])
+    found = finding(equals((3,), lambda n: list(range(n))), lambda n: [0, 1, 5])
     assert (found.expected, found.came, found.cause) == (
         "[0, 1, 2]",
         "[0, 1, 5]",
         "1 of 3 numbers are wrong, all of them at 2 of dimension 0",
     )
     names = equals((), lambda: ["base", "novel"])
-    assert mistake(names, lambda: ["base", "all"]).cause == "entry 1 is 'all' where 'novel' is expected"
-    assert mistake(names, lambda: ["base"]).cause == "yours has 1 entries, 2 are expected"
-    assert "letter by letter" in mistake(equals((), lambda: "a b"), lambda: "a  b").cause
+    assert finding(names, lambda: ["base", "all"]).cause == "entry 1 is 'all' where 'novel' is expected"
+    assert finding(names, lambda: ["base"]).cause == "yours has 1 entries, 2 are expected"
+    assert "letter by letter" in finding(equals((), lambda: "a b"), lambda: "a  b").cause
 
 
 def test_by_hand_writes_the_case_out():
     mean = by_hand((80.0, 40.0), 53.333, "2 * 80 * 40 / 120 = 53.33", atol=0.01, mistakes={"a mean": lambda a, b: 60})
     mean.test(lambda a, b: 2 * a * b / (a + b))
-    found = mistake(mean, lambda a, b: (a + b) / 2)
+    found = finding(mean, lambda a, b: (a + b) / 2)
     assert (found.expected, found.came, found.cause) == ("53.33, because 2 * 80 * 40 / 120 = 53.33", "60", "a mean")
     tensor = by_hand((torch.tensor([3.0, 4.0]),), [0.6, 0.8])
     tensor.test(lambda x: x / x.norm())
-    assert mistake(tensor, lambda x: x).came == "[3, 4]"
-    assert "did you forget it?" in mistake(tensor, lambda x: None).cause
+    assert finding(tensor, lambda x: x).came == "[3, 4]"
+    assert "did you forget it?" in finding(tensor, lambda x: None).cause
 
 
 # Gradients, laws, inputs
@@ -165,11 +165,11 @@ def test_gradient_reaches_and_spares():
     call = lambda fn: (fn(learned, frozen), {"the context": learned, "CLIP": frozen.parameters()})  # noqa: E731
     facet = gradient(call, reaches=["the context"], spares=["CLIP"], causes={"CLIP": "CLIP was thawed"})
     facet.test(lambda x, clip: clip(x).softmax(-1))  # whose plain sum is constant
-    found = mistake(facet, lambda x, clip: clip(x.detach()))
+    found = finding(facet, lambda x, clip: clip(x.detach()))
     assert found.expected == "a gradient for the context and none for CLIP"
     assert (found.came, found.cause[:15]) == ("no gradient for the context", "the path is cut")
-    assert mistake(facet, lambda x, clip: 0 * clip(x)).came == "no gradient for the context"
-    found = mistake(facet, lambda x, clip: clip.requires_grad_()(x))
+    assert finding(facet, lambda x, clip: 0 * clip(x)).came == "no gradient for the context"
+    found = finding(facet, lambda x, clip: clip.requires_grad_()(x))
     assert (found.came, found.cause) == ("a gradient for CLIP", "CLIP was thawed")
     assert learned.grad is None
 
@@ -178,28 +178,28 @@ def test_gradient_wants_all_tensors_of_a_name():
     prompts = [nn.Parameter(torch.ones(2)) for _ in range(3)]
     facet = gradient(lambda fn: (fn(prompts), {"the prompts": prompts}), ["the prompts"])
     facet.test(lambda p: p[0] * p[1] * p[2])
-    assert mistake(facet, lambda p: p[0] * p[1]).came == "a gradient for some parts only for the prompts"
+    assert finding(facet, lambda p: p[0] * p[1]).came == "a gradient for some parts only for the prompts"
 
 
 def test_an_invariant_is_a_law_in_words():
     law = invariant("order", lambda fn: fn([2, 1]) == fn([1, 2]), expected="the order is nothing", cause="no sum")
     law.test(sum)
-    found = mistake(law, list)
+    found = finding(law, list)
     assert (found.expected, found.came, found.cause) == (
         "the order is nothing",
         "your function breaks this law",
         "no sum",
     )
-    found = mistake(invariant("order", lambda fn: "two orders, two results"), list)
+    found = finding(invariant("order", lambda fn: "two orders, two results"), list)
     assert (found.expected, found.came) == ("order", "two orders, two results")
 
 
 def test_inputs_stay_as_they_are():
     unchanged((X, PROMPT)).test(write_prompt)
     before = X.clone()
-    found = mistake(unchanged((X, PROMPT)), in_place)
+    found = finding(unchanged((X, PROMPT)), in_place)
     assert found.came == "x was changed"
-    assert mistake(unchanged(([1],)), lambda *lists: lists[0].append(2)).came == "argument 1 was changed"
+    assert finding(unchanged(([1],)), lambda *lists: lists[0].append(2)).came == "argument 1 was changed"
     for facet in (SHAPED, SAME):
         facet.test(in_place)  # on copies
     assert torch.equal(X, before)
@@ -212,17 +212,17 @@ def test_a_choice_is_right_wrong_for_a_reason_or_none_of_the_choices():
     facet = choice("CoOp", {"VPT": "VPT leaves the text alone", "all": "one differs"})
     for right in ("CoOp", " coop\n"):
         facet.test(right)
-    found = mistake(facet, "vpt")
+    found = finding(facet, "vpt")
     assert (found.expected, found.came, found.cause) == ("another choice", "'vpt'", "VPT leaves the text alone")
     for nonsense in ("cop", 3, None, torch.ones(2), [], write_prompt):
-        found = mistake(facet, nonsense)
+        found = finding(facet, nonsense)
         assert (found.expected, found.came) == ("one of 'CoOp', 'VPT', 'all'", describe(nonsense))
 
 
 def test_truth_values_and_lists_are_choices():
     facet = choice(1, {True: "True is no number"})
     facet.test(1)
-    assert mistake(facet, True).cause == "True is no number"
+    assert finding(facet, True).cause == "True is no number"
     choice((3, 9), {}).test([3, 9])
     choice((3, 9), {}).test(torch.tensor([3, 9]))
 
@@ -246,7 +246,7 @@ def test_a_number_is_near_or_far_for_a_reason(answer, expected, cause):
     facet = number(53.33, 0.05, {60.0: "the arithmetic mean"})
     for right in (53.33, 53.3, torch.tensor([53.33]), np.float32(53.33)):
         facet.test(right)
-    found = mistake(facet, answer)
+    found = finding(facet, answer)
     assert found.expected == expected
     assert cause in found.cause
 

@@ -13,7 +13,7 @@ from maple_lite.clip import write_prompt
 from maple_lite.course import session
 from maple_lite.course.session import GOES_ON, ExerciseError, Session
 from maple_lite.course.teach import facets
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import by_hand, equals, returns, unchanged
 from maple_lite.course.teach.verdicts import Watched, judge
 
@@ -198,7 +198,7 @@ def test_a_method_gets_its_object_and_can_be_installed():
 
 def _same(came, expected):
     if not torch.equal(came, expected):
-        raise Mistake("", "", "")
+        raise Finding("", "", "")
 
 
 def test_a_class_can_be_an_exercise():

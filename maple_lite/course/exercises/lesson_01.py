@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, call, equals, invariant, number, returns, unchanged
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.loading import load_clip
@@ -276,26 +276,26 @@ def _similarity(clip: FrozenCLIP, images: Tensor, class_names: Sequence[str], te
 
 
 def _answer(fn: Function, images: Tensor, names: Sequence[str] = tuple(NAMES), template: str = TEMPLATE) -> list[str]:
-    """What a submission answers; Mistake if that is not one of the names for each image."""
+    """What a submission answers; Finding if that is not one of the names for each image."""
     came, wanted = call(fn, (_listener(), images, list(names), template)), f"a list of {len(images)} names"
     if isinstance(came, Tensor):
         cause = "these are labels: look the name of each up, class_names[label]"
         if came.shape == (len(images), len(names)):
             cause = "these are similarities: take the argmax of each row and look its name up"
-        raise Mistake(wanted, describe(came), cause)
+        raise Finding(wanted, describe(came), cause)
     if not isinstance(came, list | tuple):
-        raise Mistake(wanted, describe(came), "return a list, also for a single picture")
+        raise Finding(wanted, describe(came), "return a list, also for a single picture")
     if len(came) != len(images):
         cause = "there must be one answer per picture, in their order"
         if len(came) == len(names):
             cause = "one answer per class came: the argmax ran over the pictures; for rows of classes it is dim=-1"
-        raise Mistake(wanted, describe(list(came)), cause)
+        raise Finding(wanted, describe(list(came)), cause)
     for name in came:
         if not isinstance(name, str):
-            raise Mistake(wanted, describe(list(came)), "these are labels: look the name of each up in class_names")
+            raise Finding(wanted, describe(list(came)), "these are labels: look the name of each up in class_names")
         if name not in names:
             cause = "return names as they stand in class_names, underscores included: only the sentence changes them"
-            raise Mistake(f"names out of {list(names)}", repr(name), cause)
+            raise Finding(f"names out of {list(names)}", repr(name), cause)
     return list(came)
 
 
@@ -327,9 +327,9 @@ def _sentences_fit(fn: Function) -> None:
         if joined == [sentence.replace(" ", "") for sentence in wanted]:
             if not cause:
                 return
-            raise Mistake(f"{forms[''][1]!r}", repr(heard[min(1, len(heard) - 1)]), cause)
+            raise Finding(f"{forms[''][1]!r}", repr(heard[min(1, len(heard) - 1)]), cause)
     cause = "write one sentence per class name, in their order, and nothing else"
-    raise Mistake(f"the {len(NAMES)} sentences {forms['']}", f"{len(heard)}: {heard}", cause)
+    raise Finding(f"the {len(NAMES)} sentences {forms['']}", f"{len(heard)}: {heard}", cause)
 
 
 def _as_reference(fn: Function) -> None:
@@ -348,7 +348,7 @@ def _as_reference(fn: Function) -> None:
     if came != wanted:
         found = (cause for cause, labels in causes.items() if came == [NAMES[i] for i in labels.expand(6).tolist()])
         other = "compare the similarities [B, C] row by row, and take the name of the largest"
-        raise Mistake(f"{wanted}", f"{came}", next(found, other))
+        raise Finding(f"{wanted}", f"{came}", next(found, other))
 
 
 def _permuted(fn: Function) -> bool | str:

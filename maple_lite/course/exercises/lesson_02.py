@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import by_hand, equals, invariant, number, returns, unchanged
 from maple_lite.course.teach.values import describe, literal
 from maple_lite.protocol import base_and_novel, few_shot, harmonic_mean
@@ -117,10 +117,10 @@ SHOTS = 3
 
 
 def _sample(fn: Function, labels: Iterable[int] = LABELS, shots: int = SHOTS, seed: int = 1) -> list[int]:
-    """The indices that a submission draws, as a list of int; Mistake for what is no list of indices."""
+    """The indices that a submission draws, as a list of int; Finding for what is no list of indices."""
     came = fn(list(labels), shots, seed)
     if came is None:
-        raise Mistake("indices", "None", "the function ends without return: did you forget it?")
+        raise Finding("indices", "None", "the function ends without return: did you forget it?")
     whole = int | np.integer
     if not isinstance(came, list) or any(isinstance(i, bool) or not isinstance(i, whole) for i in came):
         cause = "return positions in `labels`, one for each picture"
@@ -128,7 +128,7 @@ def _sample(fn: Function, labels: Iterable[int] = LABELS, shots: int = SHOTS, se
             cause = "the indices are asked for as a list: end with .tolist()"
         elif isinstance(came, list) and any(isinstance(entry, list | tuple) for entry in came):
             cause = "make one flat list of all classes"
-        raise Mistake("a list of whole numbers", describe(came), cause)
+        raise Finding("a list of whole numbers", describe(came), cause)
     return [int(index) for index in came]
 
 
@@ -136,7 +136,7 @@ def _is_indices(fn: Function) -> None:
     chosen, last = _sample(fn), len(LABELS) - 1
     outside = [index for index in chosen if not 0 <= index <= last]
     if outside:
-        raise Mistake(f"indices from 0 to {last}", f"{outside[0]} among {chosen}", "Python counts from 0")
+        raise Finding(f"indices from 0 to {last}", f"{outside[0]} among {chosen}", "Python counts from 0")
 
 
 def _counts_per_class(fn: Function) -> None:
@@ -147,14 +147,14 @@ def _counts_per_class(fn: Function) -> None:
     if [counts[label] for label in (0, 1, 2)] == [SHOTS] * 3:
         return
     if len(chosen) == SHOTS:
-        raise Mistake(expected, came, "`shots` is the number per class, not the number in all")
+        raise Finding(expected, came, "`shots` is the number per class, not the number in all")
     if len(chosen) == 3 * SHOTS:
         cause = (
             "you drew from all pictures together, or took positions within a class for indices: collect the indices "
             "of each class first, and draw from those"
         )
-        raise Mistake(expected, came, cause)
-    raise Mistake(expected, came, "count the indices of each class: some are lost, or too many")
+        raise Finding(expected, came, cause)
+    raise Finding(expected, came, "count the indices of each class: some are lost, or too many")
 
 
 def _no_repetition(fn: Function) -> None:
@@ -163,7 +163,7 @@ def _no_repetition(fn: Function) -> None:
         twice = [index for index, count in Counter(chosen).items() if count > 1]
         if twice:
             cause = "you draw with replacement (choices, randint): draw without it (sample, randperm)"
-            raise Mistake("every picture once at most", f"picture {twice[0]} twice in {chosen}, seed {seed}", cause)
+            raise Finding("every picture once at most", f"picture {twice[0]} twice in {chosen}, seed {seed}", cause)
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def _same_seed(fn: Function) -> None:
             samples.append(_sample(fn, seed=7))
     if samples[0] != samples[1]:
         cause = "the draw does not use `seed`: make a generator of it, random.Random(seed), and draw with that"
-        raise Mistake("the same sample for the same seed", f"{samples[0]}, and then {samples[1]}", cause)
+        raise Finding("the same sample for the same seed", f"{samples[0]}, and then {samples[1]}", cause)
 
 
 def _other_seeds(fn: Function) -> None:
@@ -207,11 +207,11 @@ def _other_seeds(fn: Function) -> None:
         always = "these are the first pictures of each class: draw them at random"
         fixed = "a seed is written into the code: use the argument"
         cause = always if sorted(samples[0]) == sorted(first) else fixed
-        raise Mistake("other samples for other seeds", f"{samples[0]} for each of 60 seeds", cause)
+        raise Finding("other samples for other seeds", f"{samples[0]} for each of 60 seeds", cause)
     never = sorted(set(range(len(LABELS))) - {index for sample in samples for index in sample})
     if never:
         came = f"pictures {never} in none of 60 samples"
-        raise Mistake(
+        raise Finding(
             "every picture to have a chance", came, "some indices are cut off: look at your ranges and slices"
         )
 
@@ -224,9 +224,9 @@ def _too_few(fn: Function) -> None:
         return
     except Exception as error:
         cause = "compare the number of a class's pictures with `shots` yourself, and raise ValueError in words"
-        raise Mistake(expected, f"{type(error).__name__}: {error}", cause) from None
+        raise Finding(expected, f"{type(error).__name__}: {error}", cause) from None
     cause = "a class with too few pictures is taken as it is: nobody would notice that the comparison is unfair"
-    raise Mistake(expected, f"{describe(chosen)}, without a word", cause)
+    raise Finding(expected, f"{describe(chosen)}, without a word", cause)
 
 
 def _own_generator(fn: Function) -> None:
@@ -235,7 +235,7 @@ def _own_generator(fn: Function) -> None:
         names = moved()
     if names:
         cause = "seeding the global generator changes everything that is drawn after it: make one of your own"
-        raise Mistake("global random generators as they were", f"that of {names[0]} has moved", cause)
+        raise Finding("global random generators as they were", f"that of {names[0]} has moved", cause)
 
 
 FEW_SHOT = Exercise(
@@ -301,15 +301,15 @@ def _is_pair(fn: Function) -> None:
     came = fn(*(value.clone() if isinstance(value, Tensor) else value for value in STEP))
     expected = f"two tensors, the weight {list(weight.shape)} (C, D) and the bias {list(bias.shape)} (C)"
     if came is None:
-        raise Mistake(expected, "None", "the function ends without return: did you forget it?")
+        raise Finding(expected, "None", "the function ends without return: did you forget it?")
     if not isinstance(came, tuple | list) or len(came) != 2 or not all(isinstance(part, Tensor) for part in came):
-        raise Mistake(expected, describe(came), "end with `return weight, bias`, the two new tensors")
+        raise Finding(expected, describe(came), "end with `return weight, bias`, the two new tensors")
     shapes = [list(part.shape) for part in came]
     if shapes != [list(weight.shape), list(bias.shape)]:
         turned = "the weight has a row per class: a transpose is too much, or missing"
         swapped = "the weight comes first, then the bias"
         cause = swapped if shapes[::-1] == [list(weight.shape), list(bias.shape)] else turned
-        raise Mistake(expected, f"shapes {shapes[0]} and {shapes[1]}", cause)
+        raise Finding(expected, f"shapes {shapes[0]} and {shapes[1]}", cause)
 
 
 def _no_graph(fn: Function) -> None:
@@ -320,10 +320,10 @@ def _no_graph(fn: Function) -> None:
             "requires_grad_() changes the very tensor that was passed in, and its .grad adds up from run to run: "
             "do that to a copy, weight.detach().clone().requires_grad_()"
         )
-        raise Mistake("a weight and a bias that ask for no gradients after the call", "now they do", cause)
+        raise Finding("a weight and a bias that ask for no gradients after the call", "now they do", cause)
     if any(part.requires_grad for part in came):
         cause = "the new tensors remember how they were made, and so would 300 steps: .detach() them"
-        raise Mistake("tensors without a graph (requires_grad is False)", "requires_grad is True", cause)
+        raise Finding("tensors without a graph (requires_grad is False)", "requires_grad is True", cause)
 
 
 def _loss_falls(fn: Function) -> bool | str:
@@ -371,18 +371,18 @@ PROBE_STEP = Exercise(
 
 
 def _halves(fn: Function, n_classes: int) -> tuple[list[int], list[int]]:
-    """The two lists of class ids that a submission returns; Mistake for what is no pair of lists."""
+    """The two lists of class ids that a submission returns; Finding for what is no pair of lists."""
     came = fn(n_classes)
     expected = "two lists of class ids, base and novel"
     if came is None:
-        raise Mistake(expected, "None", "the function ends without return: did you forget it?")
+        raise Finding(expected, "None", "the function ends without return: did you forget it?")
     if not isinstance(came, tuple | list) or len(came) != 2:
-        raise Mistake(expected, describe(came), "end with `return base, novel`")
+        raise Finding(expected, describe(came), "end with `return base, novel`")
     try:
         base, novel = ([int(i) for i in half] for half in came)
     except (TypeError, ValueError):
         cause = "return the ids themselves, not how many there are"
-        raise Mistake(expected, describe(came), cause) from None
+        raise Finding(expected, describe(came), cause) from None
     return base, novel
 
 
@@ -409,7 +409,7 @@ def _split_of(n_classes: int) -> Callable[[Function], None]:
             == len(wanted[0]),
         }
         cause = next((text for text, holds in causes.items() if holds), "base is the first half, rounded up")
-        raise Mistake(f"{wanted[0]} and {wanted[1]} of {n_classes} classes", f"{base} and {novel}", cause)
+        raise Finding(f"{wanted[0]} and {wanted[1]} of {n_classes} classes", f"{base} and {novel}", cause)
 
     return test
 
@@ -459,10 +459,10 @@ def _zeros(fn: Function) -> None:
             came = fn(base, novel)
         except ZeroDivisionError:
             cause = "an accuracy of 0 happens: return 0.0 before you divide by it"
-            raise Mistake(f"{given} to be 0", "ZeroDivisionError", cause) from None
+            raise Finding(f"{given} to be 0", "ZeroDivisionError", cause) from None
         if not isinstance(came, int | float) or came != 0:
             cause = "who names nothing rightly on one side has a harmonic mean of 0"
-            raise Mistake(f"{given} to be 0", literal(came), cause)
+            raise Finding(f"{given} to be 0", literal(came), cause)
 
 
 MEAN = Exercise(

@@ -26,7 +26,7 @@ from maple_lite.course.exercises.shared import (
     unit_norm,
     unmixed,
 )
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import by_hand, equals, gradient, invariant, number, returns, unchanged
 from maple_lite.course.teach.values import agree, describe, literal
 from maple_lite.learners import CoOp
@@ -407,7 +407,7 @@ def _ran(fn: Function, rates: Sequence[float] = RATES, **switches: Any) -> tuple
 
 
 def _steps(fn: Function) -> None:
-    """Mistake unless a list of six plain losses comes."""
+    """Finding unless a list of six plain losses comes."""
     losses, _ = _ran(fn)
     wanted = "a list of 6 numbers, the loss of every step"
     if not isinstance(losses, list):
@@ -415,21 +415,21 @@ def _steps(fn: Function) -> None:
             type(None): "the function ends without return: did you forget it?",
             float: "one loss came: append the loss of every step to a list",
         }
-        raise Mistake(
+        raise Finding(
             wanted, describe(losses), causes.get(type(losses), "collect the losses in a list and return that")
         )
     if losses and isinstance(losses[0], Tensor):
         cause = "tensors keep the whole computation of their step in memory: append loss.item()"
-        raise Mistake(wanted, describe(losses), cause)
+        raise Finding(wanted, describe(losses), cause)
     if len(losses) != 6:
         cause = {3: "one loss per epoch came: append inside the inner loop, once per batch"}.get(
             len(losses), "every batch of every epoch is one step: two loops, one in the other"
         )
-        raise Mistake(wanted, f"a list of {len(losses)}", cause)
+        raise Finding(wanted, f"a list of {len(losses)}", cause)
 
 
 def _first_loss(fn: Function) -> None:
-    """Mistake unless the first loss is that of the untrained model."""
+    """Finding unless the first loss is that of the untrained model."""
     losses, _ = _ran(fn)
     model, (image_features, labels) = _new_model(), _batches()[0][0]
     with torch.no_grad():
@@ -448,7 +448,7 @@ def _first_loss(fn: Function) -> None:
         cause = next(
             causes, "the first loss is F.cross_entropy(model.classify(image_features), labels), before any step"
         )
-        raise Mistake(f"{right:.4f}, the loss of the first batch before any step", f"{losses[0]:.4f}", cause)
+        raise Finding(f"{right:.4f}, the loss of the first batch before any step", f"{losses[0]:.4f}", cause)
 
 
 SLIPS: dict[str, dict[str, Any]] = {
@@ -464,7 +464,7 @@ SLIPS: dict[str, dict[str, Any]] = {
 
 
 def _trained(fn: Function) -> None:
-    """Mistake unless the context ends where SGD takes it."""
+    """Finding unless the context ends where SGD takes it."""
     (_, came), (_, wanted) = _ran(fn), _ran(train)
     if agree(wanted, came, 1e-5):
         return
@@ -472,16 +472,16 @@ def _trained(fn: Function) -> None:
     moves = f"a context that moves by {(wanted - start).norm():.4f} in six steps"
     if agree(start, came, 1e-7):
         cause = "nothing was learned: loss.backward() fills the gradient, and optimizer.step() makes the step"
-        raise Mistake(moves, "the context as it was", cause)
+        raise Finding(moves, "the context as it was", cause)
     causes = (cause for cause, switches in SLIPS.items() if agree(_ran(train, **switches)[1], came, 1e-5))
     other = "compare with: SGD, momentum 0.9, weight decay 5e-4, the rate of each epoch, one step per batch"
     if agree(_ran(fn, [2 * rate for rate in RATES])[1], came, 1e-7):
         other = 'the rates do not arrive: set optimizer.param_groups[0]["lr"] = rate at the start of each epoch'
-    raise Mistake(moves, f"one that moves by {(came - start).norm():.4f}, elsewhere", next(causes, other))
+    raise Finding(moves, f"one that moves by {(came - start).norm():.4f}, elsewhere", next(causes, other))
 
 
 def _only_the_context(fn: Function) -> None:
-    """Mistake if the optimiser holds more than the learner, or CLIP has changed."""
+    """Finding if the optimiser holds more than the learner, or CLIP has changed."""
     model, held = _new_model(), {}
 
     def note(optimizer: Any, *_: Any) -> None:
@@ -498,7 +498,7 @@ def _only_the_context(fn: Function) -> None:
         hook.remove()
     if thawed or changed:
         cause = "something asks for gradients of CLIP: leave requires_grad alone"
-        raise Mistake("CLIP's weights as they were, and frozen", "weights that learn", cause)
+        raise Finding("CLIP's weights as they were, and frozen", "weights that learn", cause)
     learned = {id(weight) for weight in model.learner.parameters()}
     more = [weight for key, weight in held.items() if key not in learned]
     if more:
@@ -510,7 +510,7 @@ def _only_the_context(fn: Function) -> None:
             if scale
             else "model.parameters() holds CLIP, too: give the optimiser model.learner.parameters()"
         )
-        raise Mistake("an optimiser that holds the context alone", f"one that holds {what}, too", cause)
+        raise Finding("an optimiser that holds the context alone", f"one that holds {what}, too", cause)
 
 
 def _again(fn: Function) -> bool | str:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from maple_lite.clip import FrozenCLIP, encode_sentences
 from maple_lite.course.exercises.shared import draw, small_clip
 from maple_lite.course.teach.causes import cause_of_type
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import CoCoOp
@@ -46,13 +46,13 @@ def build_meta_net(clip: FrozenCLIP) -> nn.Module:
 
 
 def _network(fn: Function) -> nn.Module:
-    """What a submission builds for the small CLIP; Mistake if it is no module."""
+    """What a submission builds for the small CLIP; Finding if it is no module."""
     net = fn(small_clip())
     if not isinstance(net, nn.Module):
         cause = "return the network itself, torch.nn.Sequential(...), and do not apply it yet"
         if net is None:
             cause = cause_of_type(None, nn.Module)
-        raise Mistake("a torch.nn.Module", describe(net), cause)
+        raise Finding("a torch.nn.Module", describe(net), cause)
     return net
 
 
@@ -66,11 +66,11 @@ def _two_layers(fn: Function) -> None:
     expected = "two linear layers with biases"
     if len(layers) == 1:
         cause = "there is no narrow middle: one layer goes down to D // 16, a second one up to d_t"
-        raise Mistake(expected, "one linear layer", cause)
+        raise Finding(expected, "one linear layer", cause)
     if len(layers) != 2:
-        raise Mistake(expected, f"{len(layers)} linear layers", "down to D // 16, ReLU, up to d_t, and nothing else")
+        raise Finding(expected, f"{len(layers)} linear layers", "down to D // 16, ReLU, up to d_t, and nothing else")
     if any(layer.bias is None for layer in layers):
-        raise Mistake(expected, "a layer without bias", "leave bias=False out: the paper's layers have both")
+        raise Finding(expected, "a layer without bias", "leave bias=False out: the paper's layers have both")
 
 
 def _widths(fn: Function) -> None:
@@ -102,7 +102,7 @@ def _widths(fn: Function) -> None:
     elif came[1] >= joint:
         cause = "the middle is not narrow: it has clip.embed_dim // 16 numbers"
     sizes = f"with D = {joint}, d_t = {text}"
-    raise Mistake(f"linear {joint} -> {hidden} -> {text} ({sizes})", _arrows(came), cause)
+    raise Finding(f"linear {joint} -> {hidden} -> {text} ({sizes})", _arrows(came), cause)
 
 
 def _arrows(widths: tuple[int, int, int, int]) -> str:
@@ -129,10 +129,10 @@ def _bend(fn: Function) -> None:
     for cause, wanted in makes.items():
         if agree(wanted, came, 1e-5):
             if cause:
-                raise Mistake("second layer(relu(first layer(x)))", "something else", cause)
+                raise Finding("second layer(relu(first layer(x)))", "something else", cause)
             return
     cause = "use the two layers in the order down, ReLU, up, and nothing else"
-    raise Mistake("second layer(relu(first layer(x)))", "something else", cause)
+    raise Finding("second layer(relu(first layer(x)))", "something else", cause)
 
 
 def _own_weights(fn: Function) -> bool | str:
@@ -192,7 +192,7 @@ def _one_prompt(fn: Function) -> None:
             cause = "the list is one of layers, not of pictures or tokens: CoCoOp prompts the first layer alone"
         elif came is None:
             cause = cause_of_type(None, list)
-        raise Mistake("a list with one tensor, for layer 0", describe(came), cause)
+        raise Finding("a list with one tensor, for layer 0", describe(came), cause)
 
 
 def _shifted(context: Tensor, shift: Tensor) -> Tensor:
@@ -240,7 +240,7 @@ def _prompt_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
     output = _first(fn)(learner, features(8))
     if not output.requires_grad:
         cause = "nothing in this prompt can learn: compute it without torch.no_grad(), .detach() or .data"
-        raise Mistake("a gradient for the meta-net and the context", "a prompt without any gradient", cause)
+        raise Finding("a gradient for the meta-net and the context", "a prompt without any gradient", cause)
     return output, {"the meta-net": learner.meta_net.parameters(), "the context": learner.ctx}
 
 

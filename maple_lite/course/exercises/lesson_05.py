@@ -22,7 +22,7 @@ from maple_lite.course.exercises.shared import (
     small_clip,
 )
 from maple_lite.course.teach.causes import cause_of_type
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, equals, number, returns, unchanged
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import DeepLanguage
@@ -166,7 +166,7 @@ ELSEWHERE = {
 
 
 def _every_layer(fn: Function) -> None:
-    """Mistake unless every block gets L tokens and a fitting mask, with prompts for all layers and for one."""
+    """Finding unless every block gets L tokens and a fitting mask, with prompts for all layers and for one."""
     for prompts in (PROMPTS, PROMPTS[:1]):
         seen, failed = _what_enters(fn, prompts)
         expected = f"{LAYERS} layers, each with a sequence of {LENGTH} tokens and a mask [{LENGTH}, {LENGTH}]"
@@ -179,7 +179,7 @@ def _every_layer(fn: Function) -> None:
             if len(seen) == len(prompts) < LAYERS:
                 cause = "the loop ended with the prompts (zip stops with the shorter list): loop over the blocks alone"
             came = f"{len(seen)} layers were run" if len(seen) != 1 else "1 layer was run"
-            raise Mistake(expected, f"{came}, with a prompt for {len(prompts)}", cause)
+            raise Finding(expected, f"{came}, with a prompt for {len(prompts)}", cause)
 
 
 def _what_enters(fn: Function, prompts: Sequence[Tensor]) -> tuple[list[tuple[Tensor, Any, int]], Exception | None]:
@@ -201,7 +201,7 @@ def _what_enters(fn: Function, prompts: Sequence[Tensor]) -> tuple[list[tuple[Te
 
 
 def _one_layer(expected: str, layer: int, x: Any, mask: Any, given: int) -> None:
-    """Mistake unless a layer's input and mask have the length of the sentences."""
+    """Finding unless a layer's input and mask have the length of the sentences."""
     if isinstance(x, Tensor) and x.ndim == 3 and x.shape[1] != LENGTH:
         longer = x.shape[1] > LENGTH
         cause = (
@@ -209,15 +209,15 @@ def _one_layer(expected: str, layer: int, x: Any, mask: Any, given: int) -> None
         )
         if not longer:
             cause = "tokens were lost: keep SOS, put the prompt over 1..n, and keep all that follows from 1 + n on"
-        raise Mistake(expected, f"a sequence of {x.shape[1]} tokens in layer {layer}", cause)
+        raise Finding(expected, f"a sequence of {x.shape[1]} tokens in layer {layer}", cause)
     if mask is None:
         cause = "without its mask every token sees those after it: block(x, attn_mask=mask)"
         if given > 1:
             cause = "the mask was passed without its name, and is taken for something else: block(x, attn_mask=mask)"
-        raise Mistake(expected, f"no attn_mask in layer {layer}", cause)
+        raise Finding(expected, f"no attn_mask in layer {layer}", cause)
     if isinstance(mask, Tensor) and mask.shape != (LENGTH, LENGTH):
         cause = "the sequence is as long as before, so that the mask is, too: text.attn_mask[:length, :length]"
-        raise Mistake(expected, f"a mask {list(mask.shape)} in layer {layer}", cause)
+        raise Finding(expected, f"a mask {list(mask.shape)} in layer {layer}", cause)
 
 
 ENCODE_TEXT = Exercise(
@@ -304,7 +304,7 @@ def _parameter_list(fn: Function) -> None:
             cause = "a plain list hides its tensors from the optimiser: make a torch.nn.ParameterList of it"
         elif isinstance(made, Tensor):
             cause = "one tensor came: torch.nn.ParameterList takes a list with a prompt for every layer"
-        raise Mistake(wanted, describe(made), cause)
+        raise Finding(wanted, describe(made), cause)
     if len(made) != LAYERS:
         known = {
             LAYERS + 1: "J counts the first layer: the prompt from words, and depth - 1 others",
@@ -312,11 +312,11 @@ def _parameter_list(fn: Function) -> None:
             1: "only the first is there: depth - 1 others follow it in the same list",
         }
         cause = known.get(len(made), "one prompt per layer, depth of them")
-        raise Mistake(wanted, f"a ParameterList of {len(made)}", cause)
+        raise Finding(wanted, f"a ParameterList of {len(made)}", cause)
     for layer, prompt in enumerate(made):
         if prompt.shape != (N_CTX, WIDTH):
             cause = SHAPES.get(tuple(prompt.shape), "a prompt is [n_ctx, clip.text_width]")
-            raise Mistake(wanted, f"prompt {layer} is {describe(prompt.data)}", cause)
+            raise Finding(wanted, f"prompt {layer} is {describe(prompt.data)}", cause)
 
 
 def _first_from_words(fn: Function) -> None:
@@ -325,13 +325,13 @@ def _first_from_words(fn: Function) -> None:
         came = _made(fn, n_ctx)[0].detach()
         if not agree(_words(n_ctx), came, 1e-5):
             words = f"the embeddings of {' '.join(INIT.split()[:n_ctx])!r}"
-            raise Mistake(words, "other numbers in the first prompt", _cause_of_first(came, n_ctx))
+            raise Finding(words, "other numbers in the first prompt", _cause_of_first(came, n_ctx))
     came = _made(fn, init=(OTHER,))[0].detach()
     if not agree(_words(N_CTX, OTHER), came, 1e-5):
         kept = agree(_words(N_CTX), came, 1e-5)
         cause = "the words of init arrive as an argument: word_ids(init), and no words of your own"
         got = f"the embeddings of {INIT!r}" if kept else "other numbers in the first prompt"
-        raise Mistake(f"the embeddings of {OTHER!r}, with init={OTHER!r}", got, cause)
+        raise Finding(f"the embeddings of {OTHER!r}, with init={OTHER!r}", got, cause)
 
 
 def _cause_of_first(came: Tensor, n_ctx: int) -> str:
@@ -364,18 +364,18 @@ def _others_at_random(fn: Function) -> None:
         cause = "the words were copied into deep layers, too: there a token is no word any more; those start at random"
         if any(other is first for other in others):
             cause = "all layers share one and the same parameter: make a new one for each"
-        raise Mistake(wanted, "the words' embeddings in a deep layer", cause)
+        raise Finding(wanted, "the words' embeddings in a deep layer", cause)
     if others[0] is others[1]:
         cause = "[p] * k repeats one parameter, which all deep layers then share: draw a new one for each"
-        raise Mistake(wanted, "one parameter in several layers", cause)
+        raise Finding(wanted, "one parameter in several layers", cause)
     numbers = torch.cat([torch.stack(list(_made(fn, seed=seed))[1:]).detach().flatten() for seed in range(4)])
     cause = cause_of_spread(numbers)
     if cause:
         came = f"a mean of {numbers.mean():.4f} and a standard deviation of {numbers.std():.4f}"
-        raise Mistake(wanted, came, cause)
+        raise Finding(wanted, came, cause)
     if torch.equal(others[0], others[1]):
         cause = "the deep prompts are copies of one draw: draw for each layer"
-        raise Mistake(wanted, "the same numbers in several layers", cause)
+        raise Finding(wanted, "the same numbers in several layers", cause)
 
 
 def _new_and_learning(fn: Function) -> None:
@@ -383,23 +383,23 @@ def _new_and_learning(fn: Function) -> None:
     seen = [_made(fn, seed=seed) for seed in (0, 1)]
     wanted = "new parameters that ask for gradients, with other random numbers for another seed"
     if not all(prompt.requires_grad for prompt in seen[0]):
-        raise Mistake(
+        raise Finding(
             wanted, "a prompt with requires_grad=False", "this one would never learn: leave requires_grad out"
         )
     if torch.equal(seen[0][1], seen[1][1]):
         cause = "a seed is set inside the function: leave that to the caller, who draws several starts"
-        raise Mistake(wanted, "the same numbers after another seed", cause)
+        raise Finding(wanted, "the same numbers after another seed", cause)
     table = small_clip().text.token_embedding.weight
     if any(prompt.untyped_storage().data_ptr() == table.untyped_storage().data_ptr() for prompt in seen[0]):
         cause = "the first prompt is a view of CLIP's own table: .clone() it, or training changes CLIP"
-        raise Mistake(wanted, "a prompt that shares CLIP's memory", cause)
+        raise Finding(wanted, "a prompt that shares CLIP's memory", cause)
 
 
 def _depth_one(fn: Function) -> None:
     """With depth 1 there is the first prompt alone."""
     made = _made(fn, depth=1)
     if len(made) != 1:
-        raise Mistake(
+        raise Finding(
             "one prompt for depth = 1", f"{len(made)} prompts", "a number stands where depth should: depth - 1 others"
         )
 
@@ -446,12 +446,12 @@ def _positions(answer: Any) -> None:
     listed = answer.tolist() if isinstance(answer, Tensor) else answer
     came = list(listed) if isinstance(listed, list | tuple | set | range) else [listed]
     if not all(type(place) is int and 0 <= place <= 7 for place in came):
-        raise Mistake(expected, describe(answer), "write positions from 0 to 7 into a list, such as [0, 7]")
+        raise Finding(expected, describe(answer), "write positions from 0 to 7 into a list, such as [0, 7]")
     extra, missing = sorted(set(came) - set(CHANGES)), sorted(set(CHANGES) - set(came))
     if extra:
-        raise Mistake(expected, f"{describe(answer)}, with position {extra[0]}", WHY[extra[0]])
+        raise Finding(expected, f"{describe(answer)}, with position {extra[0]}", WHY[extra[0]])
     if missing:
-        raise Mistake(expected, f"{describe(answer)}, without position {missing[0]}", WHY[missing[0]])
+        raise Finding(expected, f"{describe(answer)}, without position {missing[0]}", WHY[missing[0]])
 
 
 WHO_SEES_WHOM = Exercise(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from maple_lite.clip import FrozenCLIP, write_prompt
 from maple_lite.course.exercises.shared import cause_of_spread, draw, prompts_learn, rows, unit_norm, unmixed
 from maple_lite.course.teach.causes import cause_of_type
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, choice, equals, number, returns, unchanged
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import VPT
@@ -315,7 +315,7 @@ def new_prompts(clip: FrozenCLIP, n_ctx: int, depth: int) -> nn.ParameterList:
 
 
 def _made(fn: Function, n_ctx: int = 5, depth: int = 3, seed: int = 1) -> nn.ParameterList:
-    """What a submission makes for the small CLIP; Mistake if it is no ParameterList."""
+    """What a submission makes for the small CLIP; Finding if it is no ParameterList."""
     with seeded(seed):
         made = fn(small_clip(), n_ctx, depth)
     if not isinstance(made, nn.ParameterList):
@@ -324,7 +324,7 @@ def _made(fn: Function, n_ctx: int = 5, depth: int = 3, seed: int = 1) -> nn.Par
             cause = "there is one tensor for all layers: make a parameter per layer, in a torch.nn.ParameterList"
         if made is None:
             cause = cause_of_type(None, nn.ParameterList)
-        raise Mistake("a torch.nn.ParameterList", describe(made), cause)
+        raise Finding("a torch.nn.ParameterList", describe(made), cause)
     return made
 
 
@@ -337,7 +337,7 @@ def _shapes(fn: Function) -> None:
             cause = "there is one for every layer of the tower: only the first `depth` layers get one"
         if len(made) == 2:
             cause = "the first layer counts, too: depth 3 is layers 0, 1 and 2"
-        raise Mistake("3 prompts for depth=3", str(len(made)), cause)
+        raise Finding("3 prompts for depth=3", str(len(made)), cause)
     causes = {
         (
             5,
@@ -352,7 +352,7 @@ def _shapes(fn: Function) -> None:
     for prompt in made:
         if prompt.shape != (5, clip.vision_width):
             cause = causes.get(tuple(prompt.shape), "each prompt is [n_ctx, clip.vision_width]")
-            raise Mistake(f"prompts [n, d_v] = [5, {clip.vision_width}]", describe(prompt.detach()), cause)
+            raise Finding(f"prompts [n, d_v] = [5, {clip.vision_width}]", describe(prompt.detach()), cause)
 
 
 def _parameters(fn: Function) -> None:
@@ -360,10 +360,10 @@ def _parameters(fn: Function) -> None:
     made = list(_made(fn))
     if not all(isinstance(prompt, nn.Parameter) and prompt.requires_grad for prompt in made):
         cause = "leave requires_grad alone: torch.nn.Parameter asks for gradients by itself"
-        raise Mistake("prompts that learn", "prompts without gradient", cause)
+        raise Finding("prompts that learn", "prompts without gradient", cause)
     if len({id(prompt) for prompt in made}) < len(made):
         cause = "[prompt] * depth repeats one object: draw a new one for every layer, in a loop"
-        raise Mistake("a parameter of its own for every layer", "the same parameter several times", cause)
+        raise Finding("a parameter of its own for every layer", "the same parameter several times", cause)
 
 
 def _draws(fn: Function) -> None:
@@ -372,13 +372,13 @@ def _draws(fn: Function) -> None:
     numbers = torch.stack([prompt.detach() for prompt in made])
     if cause := cause_of_spread(numbers):
         came = f"mean {numbers.mean():.3g}, standard deviation {numbers.std():.3g}"
-        raise Mistake("normal numbers with mean 0 and standard deviation 0.02", came, cause)
+        raise Finding("normal numbers with mean 0 and standard deviation 0.02", came, cause)
     if agree(made[0].detach(), made[1].detach(), 1e-6):
         cause = "one draw was copied to all layers: call torch.randn for each"
-        raise Mistake("other numbers in every layer", "the same in two layers", cause)
+        raise Finding("other numbers in every layer", "the same in two layers", cause)
     if agree(made[0].detach(), _made(fn, n_ctx=40, seed=2)[0].detach(), 1e-6):
         cause = "a seed is set inside: leave that to whoever calls, so that runs can differ"
-        raise Mistake("other numbers in every run", "the same numbers again", cause)
+        raise Finding("other numbers in every run", "the same numbers again", cause)
 
 
 NEW_PROMPTS = Exercise(

@@ -14,7 +14,7 @@ from maple_lite.clip import FrozenCLIP
 from maple_lite.course.exercises.lesson_04 import NAMES
 from maple_lite.course.exercises.shared import draw, kept, small_clip
 from maple_lite.course.teach.causes import cause_of_type, mismatch
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, choice, equals, invariant, number
 from maple_lite.course.teach.values import agree, describe, is_number, literal
 from maple_lite.learners import IVLP, MaPLe, PromptLearner, random_prompt
@@ -51,7 +51,7 @@ def _made(fn: Function, words: Tensor = WORDS, depth: int = DEPTH) -> tuple[Any,
             cause = cause_of_type(None, tuple)
         elif isinstance(came, nn.ParameterList):
             cause = "only one list is returned: the other tower gets none. Return text, vision"
-        raise Mistake("two ParameterLists, text and vision", describe(came), cause)
+        raise Finding("two ParameterLists, text and vision", describe(came), cause)
     return came[0], came[1]
 
 
@@ -64,7 +64,7 @@ def _two_lists(fn: Function) -> None:
                 cause = "a plain list hides its prompts: parameters() would not find them, and they would never learn"
             elif isinstance(prompts, Tensor):
                 cause = "one tensor for all layers: the encoders want a list with a prompt per layer"
-            raise Mistake(f"{tower} prompts in a torch.nn.ParameterList", describe(prompts), cause)
+            raise Finding(f"{tower} prompts in a torch.nn.ParameterList", describe(prompts), cause)
         if len(prompts) != DEPTH:
             cause = f"the list needs one prompt for each of the {DEPTH} layers"
             if tower == "text" and len(prompts) == DEPTH + 1:
@@ -73,7 +73,7 @@ def _two_lists(fn: Function) -> None:
                 cause = "the vision tower has no words, so that all of its depth prompts are random"
             elif len(prompts) == 1:
                 cause = "only the first layer has a prompt: deep prompting gives every layer below depth its own"
-            raise Mistake(f"{DEPTH} {tower} prompts, for a depth of {DEPTH}", f"{len(prompts)} {tower} prompts", cause)
+            raise Finding(f"{DEPTH} {tower} prompts, for a depth of {DEPTH}", f"{len(prompts)} {tower} prompts", cause)
 
 
 def _sizes(fn: Function) -> None:
@@ -95,7 +95,7 @@ def _sizes(fn: Function) -> None:
             elif len(shape) == 2 and shape[1] == width:
                 cause = f"n is len(words), here {N_CTX}: read it from words"
             expected = f"{tower} prompt {layer} of [n, {'d_t' if tower == 'text' else 'd_v'}] = [{N_CTX}, {width}]"
-            raise Mistake(expected, describe(prompt.data), cause)
+            raise Finding(expected, describe(prompt.data), cause)
 
 
 def _starts(fn: Function) -> None:
@@ -111,7 +111,7 @@ def _starts(fn: Function) -> None:
             ),
         }
         cause = next((cause for cause, found in causes.items() if found), "it is random: it should start as the words")
-        raise Mistake("words as the text prompt of layer 0", "another tensor there", cause)
+        raise Finding("words as the text prompt of layer 0", "another tensor there", cause)
     with seeded(3):
         plenty = [
             ("text", fn(small_clip(), WORDS.repeat(50, 1), DEPTH)[0][1:]),
@@ -123,7 +123,7 @@ def _starts(fn: Function) -> None:
 
 
 def _require_random(tower: str, prompt: Tensor) -> None:
-    """Mistake unless a prompt of many tokens looks drawn from N(0, 0.02^2)."""
+    """Finding unless a prompt of many tokens looks drawn from N(0, 0.02^2)."""
     mean, std = prompt.mean().item(), prompt.std().item()
     if abs(std / STD - 1) < 0.1 and abs(mean) < 0.1 * STD:
         return
@@ -142,7 +142,7 @@ def _require_random(tower: str, prompt: Tensor) -> None:
         cause = "these are uniform numbers; torch.randn draws normal ones"
     elif abs(std / STD - 2**0.5) < 0.1:
         cause = "two random tensors were added"
-    raise Mistake(
+    raise Finding(
         f"random {tower} prompts, mean 0 and standard deviation {STD}",
         f"mean {mean:.2g} and standard deviation {std:.2g}",
         cause,
@@ -155,7 +155,7 @@ def _all_learn(fn: Function) -> None:
         for layer, prompt in enumerate(prompts):
             if not prompt.requires_grad:
                 cause = "leave requires_grad as ParameterList sets it: here, both towers learn"
-                raise Mistake(f"{tower} prompt {layer} that learns", "one that asks for no gradient", cause)
+                raise Finding(f"{tower} prompt {layer} that learns", "one that asks for no gradient", cause)
 
 
 def _own_numbers(fn: Function) -> None:
@@ -167,7 +167,7 @@ def _own_numbers(fn: Function) -> None:
         cause = (
             "the parameter is the very tensor that was passed in, so that training would write into it: words.clone()"
         )
-        raise Mistake("a copy of words", "words itself", cause)
+        raise Finding("a copy of words", "words itself", cause)
     named = [(f"text.{i}", p) for i, p in enumerate(text)] + [(f"vision.{i}", p) for i, p in enumerate(vision)]
     for place, (name, prompt) in enumerate(named):
         for other, second in named[:place]:
@@ -175,10 +175,10 @@ def _own_numbers(fn: Function) -> None:
             size = min(len(flat), len(wide))
             if second is prompt or second.data_ptr() == prompt.data_ptr():
                 cause = "[p] * depth repeats one tensor: draw a new one for every layer, in a list comprehension"
-                raise Mistake("numbers of its own in every layer", f"{other} and {name} are one parameter", cause)
+                raise Finding("numbers of its own in every layer", f"{other} and {name} are one parameter", cause)
             if agree(flat[:size], wide[:size], 1e-7):
                 cause = "equal numbers in two places: draw again for every layer and tower"
-                raise Mistake("other random numbers in every layer", f"{other} and {name} start equal", cause)
+                raise Finding("other random numbers in every layer", f"{other} and {name} start equal", cause)
 
 
 def _drawn_in_order(fn: Function) -> None:
@@ -188,12 +188,12 @@ def _drawn_in_order(fn: Function) -> None:
         second = fn(small_clip(), WORDS.clone(), DEPTH)[1][0].data
     if agree(first, second, 1e-7):
         cause = "something seeds torch inside the function, so that all starts are one: the notebook seeds around it"
-        raise Mistake("other random numbers from another start", "the same again", cause)
+        raise Finding("other random numbers from another start", "the same again", cause)
     with seeded(3):
         begin = random_prompt(N_CTX, VISION, first.device)
     if agree(begin, first, 1e-7):
         cause = "finish the list of text prompts first: then the same seed gives the numbers that the package draws"
-        raise Mistake("text prompts drawn before vision prompts", "a vision prompt drawn first", cause)
+        raise Finding("text prompts drawn before vision prompts", "a vision prompt drawn first", cause)
 
 
 PROMPTS = Exercise(
@@ -313,7 +313,7 @@ def _named_numbers(fn: Function) -> None:
     expected = f"a dict with the keys {', '.join(names)}"
     if not isinstance(came, dict):
         cause = cause_of_type(None, dict) if came is None else "return {name: norm}, a number for every parameter"
-        raise Mistake(expected, describe(came), cause)
+        raise Finding(expected, describe(came), cause)
     if set(came) != set(names):
         keys = list(map(str, came))
         cause = "take names and parameters from model.learner.named_parameters()"
@@ -323,7 +323,7 @@ def _named_numbers(fn: Function) -> None:
             cause = "these are the names in model; take those in model.learner, without 'learner.' in front"
         elif set(keys) < set(names):
             cause = "some parameters are missing: go through model.learner.named_parameters(), both branches"
-        raise Mistake(expected, f"{len(keys)} keys: {', '.join(keys[:4])}{', ...' * (len(keys) > 4)}", cause)
+        raise Finding(expected, f"{len(keys)} keys: {', '.join(keys[:4])}{', ...' * (len(keys) > 4)}", cause)
     for name, value in came.items():
         if not is_number(value):
             cause = "take the number out of the tensor: .item()"
@@ -331,7 +331,7 @@ def _named_numbers(fn: Function) -> None:
                 cause = "a norm is one number for the whole gradient: .norm() without dim, then .item()"
             elif value is None:
                 cause = "there is no gradient yet: call loss.backward() before you read .grad"
-            raise Mistake("a plain number for every name", f"{name!r}: {describe(value)}", cause)
+            raise Finding("a plain number for every name", f"{name!r}: {describe(value)}", cause)
 
 
 @lru_cache
@@ -395,11 +395,11 @@ def _right_norms(fn: Function) -> None:
             cause = (
                 "the gradients were cleared before you read them: model.zero_grad() comes before backward(), not after"
             )
-        raise Mistake(f"{first} {literal(wanted[first])}", "0 everywhere", cause)
+        raise Finding(f"{first} {literal(wanted[first])}", "0 everywhere", cause)
     cause = "in this order: logits, F.cross_entropy, backward, and the root of the sum of squares of every .grad"
     if agree(wanted, came, 0.06):
         cause = "nearly right: were they rounded? Return the numbers as they are"
-    raise Mistake(f"{first} {literal(wanted[first])}", literal(came[first]), cause)
+    raise Finding(f"{first} {literal(wanted[first])}", literal(came[first]), cause)
 
 
 def _twice(fn: Function) -> None:
@@ -414,7 +414,7 @@ def _twice(fn: Function) -> None:
         cause = "backward() ADDS to .grad, and the gradients of the first call are still there: model.zero_grad() first"
         if len(others) < len(first):
             cause = "some gradients of the first call are still there, and backward() ADDS to them: clear all of them"
-    raise Mistake(f"the same numbers from a second call ({name} {literal(first[name])})", literal(second[name]), cause)
+    raise Finding(f"the same numbers from a second call ({name} {literal(first[name])})", literal(second[name]), cause)
 
 
 def _frozen_is_zero(fn: Function) -> None:
@@ -426,20 +426,20 @@ def _frozen_is_zero(fn: Function) -> None:
         came = _on(fn, model)
     except (AttributeError, TypeError) as error:
         cause = "a frozen parameter gets no gradient, its .grad is None: count that as 0.0"
-        raise Mistake(expected, f"{type(error).__name__}: {error}", cause) from None
+        raise Finding(expected, f"{type(error).__name__}: {error}", cause) from None
     except RuntimeError as error:
         cause = "autograd.grad refuses frozen parameters: ask for those with requires_grad, and count the others as 0.0"
-        raise Mistake(expected, f"RuntimeError: {str(error)[:80]}", cause) from None
+        raise Finding(expected, f"RuntimeError: {str(error)[:80]}", cause) from None
     frozen = {name: value for name, value in came.items() if name.startswith("vision")}
     if len(frozen) < DEPTH or any(frozen.values()):
         cause = "a frozen parameter stays in the dict, with 0.0"
         if any(frozen.values()):
             cause = "you made frozen parameters learn again: leave requires_grad as it is"
-        raise Mistake(expected, literal(frozen), cause)
+        raise Finding(expected, literal(frozen), cause)
     wanted = {name: value for name, value in _reference_norms().items() if name.startswith("text")}
     if not agree(wanted, {name: value for name, value in came.items() if name.startswith("text")}, 1e-7):
         cause = "the text prompts still learn, and their gradients are what they were"
-        raise Mistake("the text prompts' norms as before", "other ones", cause)
+        raise Finding("the text prompts' norms as before", "other ones", cause)
 
 
 def _nothing_moves(fn: Function) -> bool | str:
@@ -544,7 +544,7 @@ def _pair(fn: Function) -> None:
             cause = "return both, also where one is empty: return text, vision"
             if came is None:
                 cause = cause_of_type(None, tuple)
-            raise Mistake(expected, f"{describe(came)} for keep={keep}", cause)
+            raise Finding(expected, f"{describe(came)} for keep={keep}", cause)
         for tower, prompts in zip(("text", "vision"), came, strict=True):
             if not isinstance(prompts, list | tuple | nn.ParameterList):
                 cause = "each tower's prompts are a list, one per layer"
@@ -552,10 +552,10 @@ def _pair(fn: Function) -> None:
                     cause = "no prompts is an empty list, []: the encoders go through it"
                 elif callable(prompts):
                     cause = f"call the method: learner.{tower}_prompts(), with brackets"
-                raise Mistake(expected, f"{describe(prompts)} as {tower} prompts for keep={keep}", cause)
+                raise Finding(expected, f"{describe(prompts)} as {tower} prompts for keep={keep}", cause)
             if any(not isinstance(prompt, Tensor) or not len(prompt) for prompt in prompts):
                 cause = "a tower without prompts gets [], and not a list with a None or an empty tensor per layer"
-                raise Mistake(expected, f"{len(prompts)} {tower} prompts without tokens for keep={keep}", cause)
+                raise Finding(expected, f"{len(prompts)} {tower} prompts without tokens for keep={keep}", cause)
 
 
 def _zeros(learner: PromptLearner, keep: Collection[str]) -> tuple[list[Tensor], list[Tensor]]:
@@ -628,9 +628,9 @@ def _any_learner(fn: Function) -> None:
     try:
         text, vision = fn(new_learner(MaPLe), ("vision",))
     except AttributeError as error:
-        raise Mistake(expected, f"AttributeError: {error}", cause) from None
+        raise Finding(expected, f"AttributeError: {error}", cause) from None
     if not agree([], list(text), 0) or not agree(new_learner(MaPLe).vision_prompts(), list(vision), 1e-6):
-        raise Mistake(expected, f"{len(text)} text prompts and {len(vision)} vision prompts", cause)
+        raise Finding(expected, f"{len(text)} text prompts and {len(vision)} vision prompts", cause)
 
 
 BRANCHES = Exercise(

@@ -15,7 +15,7 @@ from maple_lite.clip import FrozenCLIP
 from maple_lite.course.exercises.lesson_04 import NAMES
 from maple_lite.course.exercises.shared import draw, kept, small_clip
 from maple_lite.course.teach.causes import cause_of_type, mismatch
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, call, choice, equals, gradient, number, returns
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import MaPLe
@@ -60,7 +60,7 @@ def _list_of_layers(fn: Function) -> None:
             cause = "Sequential sends one layer's output into the next; these stand side by side, in a ModuleList"
         elif isinstance(came, nn.Linear):
             cause = "that is one coupling for all: every prompted layer has its own"
-        raise Mistake(expected, describe(came), cause)
+        raise Finding(expected, describe(came), cause)
     single = len(fn(small_clip(), 1))
     follows = single != len(came)
     if len(came) != DEPTH and follows:
@@ -69,12 +69,12 @@ def _list_of_layers(fn: Function) -> None:
             DEPTH + 1: "one too many: depth counts the first layer, so that depth - 1 copies follow it",
         }
         cause = causes.get(len(came), "the first, and depth - 1 copies of another one")
-        raise Mistake(expected, f"a ModuleList of {len(came)}", cause)
+        raise Finding(expected, f"a ModuleList of {len(came)}", cause)
     if single != 1:
         cause = "how many there are does not follow `depth`: only so many layers are prompted, not the whole tower"
         if single == 2:
             cause = "with a depth of 1 there is no deep layer: depth - 1 couplings are copies, and those may be none"
-        raise Mistake("one coupling for a depth of 1, the first", f"{single} of them", cause)
+        raise Finding("one coupling for a depth of 1, the first", f"{single} of them", cause)
 
 
 def _linear(fn: Function) -> None:
@@ -83,9 +83,9 @@ def _linear(fn: Function) -> None:
     for layer in fn(small_clip(), DEPTH):
         if not isinstance(layer, nn.Linear):
             cause = "a coupling is one torch.nn.Linear: no second layer, no bend"
-            raise Mistake(expected, describe(layer), cause)
+            raise Finding(expected, describe(layer), cause)
         if layer.bias is None:
-            raise Mistake(expected, "a layer without bias", "leave bias=False out: the authors' couplings have one")
+            raise Finding(expected, "a layer without bias", "leave bias=False out: the authors' couplings have one")
 
 
 def _direction(fn: Function) -> None:
@@ -107,7 +107,7 @@ def _direction(fn: Function) -> None:
         elif i and came == (WIDTH * N_CTX, VISION * N_CTX):
             cause = "a coupling takes one token at a time, not all n at once"
         sizes = f"d_t = {WIDTH}, d_v = {VISION}"
-        raise Mistake(f"linear {WIDTH} -> {VISION} ({sizes})", f"linear {came[0]} -> {came[1]}", cause)
+        raise Finding(f"linear {WIDTH} -> {VISION} ({sizes})", f"linear {came[0]} -> {came[1]}", cause)
 
 
 def _apart(fn: Function) -> None:
@@ -120,7 +120,7 @@ def _apart(fn: Function) -> None:
         cause = (
             "x.data = y.data makes two layers look at one tensor: what one learns, the other has. copy.deepcopy(...)"
         )
-    raise Mistake(f"{DEPTH} layers with weights of their own", "layers that share their weights", cause)
+    raise Finding(f"{DEPTH} layers with weights of their own", "layers that share their weights", cause)
 
 
 def _same(first: nn.Linear, second: nn.Linear) -> bool:
@@ -137,16 +137,16 @@ def _start(fn: Function) -> None:
             came, cause = "equal weights with different biases", "a copy has the bias, too: copy.deepcopy(layer)"
         elif _same(layers[0], layers[1]):
             cause = "the layer that is drawn by itself stands last: it belongs to the first prompted layer"
-        raise Mistake(expected, came, cause)
+        raise Finding(expected, came, cause)
     if _same(layers[0], layers[1]):
         cause = "the first one is a copy like the others: draw two layers, one for it, one for the copies"
-        raise Mistake(expected, f"{DEPTH} equal couplings", cause)
+        raise Finding(expected, f"{DEPTH} equal couplings", cause)
     bound = 1 / math.sqrt(WIDTH)
     for layer in layers[:2]:
         drawn = all(tensor.abs().max() <= bound and tensor.std() > bound / 3 for tensor in (layer.weight, layer.bias))
         if not drawn:
             cause = "leave the numbers as torch.nn.Linear draws them, weight and bias"
-            raise Mistake(f"numbers between -{bound:.3f} and {bound:.3f}, as torch draws them", "other numbers", cause)
+            raise Finding(f"numbers between -{bound:.3f} and {bound:.3f}, as torch draws them", "other numbers", cause)
 
 
 def _in_order(fn: Function) -> None:
@@ -157,7 +157,7 @@ def _in_order(fn: Function) -> None:
         layers = fn(small_clip(), DEPTH)
     if _same(layers[1], drawn):
         cause = "the layer for the copies was drawn first: draw that of the first prompted layer before it"
-        raise Mistake("the first layer's coupling drawn first, as the package does", "the deep one first", cause)
+        raise Finding("the first layer's coupling drawn first, as the package does", "the deep one first", cause)
 
 
 def _fresh(fn: Function) -> None:
@@ -166,10 +166,10 @@ def _fresh(fn: Function) -> None:
     expected = "new layers from every call, which ask for gradients"
     if any(not weight.requires_grad for layer in first for weight in layer.parameters()):
         cause = "couplings are learned with the prompts: leave requires_grad as it is"
-        raise Mistake(expected, "weights that ask for no gradient", cause)
+        raise Finding(expected, "weights that ask for no gradient", cause)
     if _same(first[0], second[0]):
         cause = "something seeds torch inside the function: the notebook does that around it"
-        raise Mistake(expected, "the same numbers again", cause)
+        raise Finding(expected, "the same numbers again", cause)
 
 
 COUPLINGS = Exercise(
@@ -212,10 +212,10 @@ def _list_of_prompts(fn: Function) -> None:
                 cause = "the image tower takes a list, entry i for layer i: do not stack or add the prompts"
             elif hasattr(came, "__next__"):
                 cause = "round brackets make a generator, which is empty after one use: take square ones"
-            raise Mistake(expected, describe(came), cause)
+            raise Finding(expected, describe(came), cause)
         if len(came) != depth:
             cause = f"there are {depth} text prompts in self.text, and each makes one vision prompt"
-            raise Mistake(expected, f"a list of {len(came)}", cause)
+            raise Finding(expected, f"a list of {len(came)}", cause)
 
 
 SHAPES = {
@@ -248,7 +248,7 @@ def _prompt_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
     output = torch.stack(list(fn(learner)))
     if not output.requires_grad:
         cause = "nothing behind these prompts can learn: compute them without torch.no_grad() and .detach()"
-        raise Mistake("a gradient for text prompts and couplings", "prompts without any gradient", cause)
+        raise Finding("a gradient for text prompts and couplings", "prompts without any gradient", cause)
     return output, {"the text prompts": learner.text, "the couplings": learner.couple.parameters()}
 
 
@@ -259,13 +259,13 @@ def _anew(fn: Function) -> None:
     fn(learner)
     if parameters != {name: id(weight) for name, weight in learner.named_parameters()}:
         cause = "something of self is replaced or added: the optimiser would go on with the old one. Only read from it"
-        raise Mistake("a learner with the parameters that it had", "other parameters", cause)
+        raise Finding("a learner with the parameters that it had", "other parameters", cause)
     with torch.no_grad():
         for weight in learner.parameters():
             weight.mul_(2)  # a step of training
     if not agree(_right_prompts(learner), torch.stack(list(fn(learner))), 1e-5):
         cause = "they are kept from the first call: compute them in every call, for text prompts and couplings learn"
-        raise Mistake("other prompts after a step of training", "other ones than these parameters make", cause)
+        raise Finding("other prompts after a step of training", "other ones than these parameters make", cause)
 
 
 VISION_PROMPTS = Exercise(
@@ -486,7 +486,7 @@ def _list_of_gradients(fn: Function) -> None:
         cause = "no way leads from this loss to the text prompts: both towers are cut. Detach the text features alone"
         if CUT[0] in str(error):
             cause = "this loss never saw the tensors that you ask for: take those of model.learner.text themselves"
-        raise Mistake(expected, f"an error of torch: {' '.join(str(error).split())[:90]} ...", cause) from None
+        raise Finding(expected, f"an error of torch: {' '.join(str(error).split())[:90]} ...", cause) from None
     if not isinstance(came, list | tuple) or not all(isinstance(each, Tensor) for each in came):
         cause = "return one gradient for each of model.learner.text, in a list"
         if isinstance(came, Tensor) and came.ndim == 0:
@@ -499,7 +499,7 @@ def _list_of_gradients(fn: Function) -> None:
             cause = "a prompt's .grad is None until loss.backward() has run"
         elif isinstance(came, list | tuple) and all(isinstance(each, float) for each in came):
             cause = "those are lengths: return the gradients themselves, which we measure later"
-        raise Mistake(expected, describe(came), cause)
+        raise Finding(expected, describe(came), cause)
     shapes = {tuple(each.shape) for each in came}
     if len(came) == DEPTH and shapes == {(N_CTX, WIDTH)}:
         return
@@ -513,7 +513,7 @@ def _list_of_gradients(fn: Function) -> None:
     cause = next((causes[shape] for shape in shapes if shape in causes), "one gradient for each of model.learner.text")
     if shapes == {(N_CTX, WIDTH)}:
         cause = f"there are {DEPTH} text prompts: ask for the gradients of list(model.learner.text)"
-    raise Mistake(expected, describe(came), cause)
+    raise Finding(expected, describe(came), cause)
 
 
 def _right_gradients(fn: Function) -> None:
@@ -536,7 +536,7 @@ def _twice(fn: Function) -> None:
     if agree(first / first.abs().max(), second / first.abs().max(), 1e-4):
         return
     cause = "loss.backward() ADDS to .grad: set it to None before (model.zero_grad()), or use torch.autograd.grad"
-    raise Mistake("the same gradients from a second call", "others", cause)
+    raise Finding("the same gradients from a second call", "others", cause)
 
 
 def _still_learns(fn: Function) -> None:
@@ -548,14 +548,14 @@ def _still_learns(fn: Function) -> None:
         thawed = any(weight.requires_grad for weight in model.clip.parameters())
     if thawed:
         cause = "requires_grad of CLIP was switched on: gradients pass through frozen weights without it"
-        raise Mistake("a frozen CLIP", "one whose weights ask for gradients", cause)
+        raise Finding("a frozen CLIP", "one whose weights ask for gradients", cause)
     if not agree(before, [weight.detach() for weight in model.learner.parameters()], 0):
         cause = "only compute gradients: no step, and nothing is written into a parameter"
-        raise Mistake("the learner's numbers as they were", "numbers that have moved", cause)
+        raise Finding("the learner's numbers as they were", "numbers that have moved", cause)
     stuck = [name for name, weight in model.learner.named_parameters() if not weight.requires_grad]
     if stuck:
         cause = "requires_grad was switched off: cut the way for this one loss only, with .detach()"
-        raise Mistake("a learner that can still learn", f"{', '.join(stuck[:3])} frozen", cause)
+        raise Finding("a learner that can still learn", f"{', '.join(stuck[:3])} frozen", cause)
 
 
 THROUGH_VISION = Exercise(

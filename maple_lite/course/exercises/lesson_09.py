@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from maple_lite.course.exercises.shared import draw, small_clip
 from maple_lite.course.teach.causes import cause_of_type
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, choice, equals, gradient, returns, unchanged
 from maple_lite.course.teach.values import agree, as_tensor, describe
 from maple_lite.experiments.ablations import PRESET, SharedCoupling
@@ -106,7 +106,7 @@ def _known_pairs(results: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
 
 def _pair_of(fn: Function, results: pd.DataFrame, variant: str = "other") -> tuple[float, float]:
-    """The (mean, standard error) that a submission returns; Mistake for something else than two numbers."""
+    """The (mean, standard error) that a submission returns; Finding for something else than two numbers."""
     came = fn(results.copy(), variant)
     numbers = None if came is None or isinstance(came, str) else as_tensor(came)
     if numbers is None or numbers.shape != (2,):
@@ -117,18 +117,18 @@ def _pair_of(fn: Function, results: pd.DataFrame, variant: str = "other") -> tup
             cause = "one number says nothing of how sure it is: return the standard error, too"
         elif isinstance(came, pd.Series | pd.DataFrame):
             cause = "that is still a column or a table: take .mean() of it, and .std()"
-        raise Mistake("two numbers (mean, standard error)", describe(came), cause)
+        raise Finding("two numbers (mean, standard error)", describe(came), cause)
     mean, error = numbers.tolist()
     return mean, error
 
 
 def _judge_pair(came: tuple[float, float], results: pd.DataFrame, why: str, cause: str) -> None:
-    """Mistake unless `came` is right for `results`."""
+    """Finding unless `came` is right for `results`."""
     wanted, found = paired(results, "other"), _differences(results, "other")
     if not agree(wanted, came, 1e-6):
         signed = ", ".join(f"{value:+g}" for value in found)
         expected = f"({wanted[0]:.3f}, {wanted[1]:.3f}), from the differences {signed}{why}"
-        raise Mistake(expected, f"({came[0]:.3f}, {came[1]:.3f})", cause)
+        raise Finding(expected, f"({came[0]:.3f}, {came[1]:.3f})", cause)
 
 
 def _two_numbers(fn: Function) -> None:
@@ -196,7 +196,7 @@ def _more_columns(fn: Function) -> None:
     try:
         came = _pair_of(fn, results)
     except Exception as error:
-        raise Mistake("the same with more columns in the frame", f"{type(error).__name__}: {error}", cause) from None
+        raise Finding("the same with more columns in the frame", f"{type(error).__name__}: {error}", cause) from None
     _judge_pair(came, results, ", with more columns in the frame", cause)
 
 
@@ -206,7 +206,7 @@ def _frame_stays(fn: Function) -> None:
     fn(results, "other")
     if not results.equals(HAND):
         cause = "a line changes the table that was passed (a new column, inplace=True): make a new one"
-        raise Mistake("the frame as it was before the call", "another one", cause)
+        raise Finding("the frame as it was before the call", "another one", cause)
 
 
 PAIRED = Exercise(
@@ -248,13 +248,13 @@ def _a_maple(kind: Any) -> None:
     """A subclass of MaPLe that can be made."""
     expected = "a class that is made as MaPLe is, Shared(clip, n_ctx=2, depth=3, init=...)"
     if not isinstance(kind, type):
-        raise Mistake(expected, describe(kind), "pass the class itself, without brackets behind its name")
+        raise Finding(expected, describe(kind), "pass the class itself, without brackets behind its name")
     if not issubclass(kind, MaPLe):
-        raise Mistake(expected, f"the class {kind.__name__}", "keep its first line, class Shared(MaPLe)")
+        raise Finding(expected, f"the class {kind.__name__}", "keep its first line, class Shared(MaPLe)")
     learner = _built(kind)
     if not hasattr(learner, "text") or len(learner.text) != DEPTH:
         cause = "keep super().__init__(clip, **kwargs): it makes the text prompts and draws the couplings"
-        raise Mistake(f"{DEPTH} text prompts, as in MaPLe", "others", cause)
+        raise Finding(f"{DEPTH} text prompts, as in MaPLe", "others", cause)
 
 
 def _its_prompts(kind: Any) -> None:
@@ -264,14 +264,14 @@ def _its_prompts(kind: Any) -> None:
         expected = f"vision_prompts() returns a list of {depth} tensor{'s' * (depth > 1)} [{N_CTX}, {VISION}]"
         if not isinstance(came, list | tuple):
             cause = "one coupling, but still one prompt per layer: a list"
-            raise Mistake(expected, describe(came), cause_of_type(None, list) if came is None else cause)
+            raise Finding(expected, describe(came), cause_of_type(None, list) if came is None else cause)
         if len(came) != depth:
             cause = f"each of the {depth} text prompts makes a vision prompt: go through self.text"
-            raise Mistake(expected, f"a list of {len(came)}", cause)
+            raise Finding(expected, f"a list of {len(came)}", cause)
         for prompt in came:
             if not isinstance(prompt, Tensor) or prompt.shape != (N_CTX, VISION):
                 cause = "every entry is the coupling's output for one text prompt"
-                raise Mistake(expected, f"a list with {describe(prompt)}", cause)
+                raise Finding(expected, f"a list with {describe(prompt)}", cause)
 
 
 def _own_text(kind: Any) -> None:
@@ -287,7 +287,7 @@ def _own_text(kind: Any) -> None:
             if not heard:
                 cause = "the way back to the text prompts is cut: no .detach(), .data or torch.no_grad()"
             listed = ", ".join(map(str, heard)) or "none"
-            raise Mistake(
+            raise Finding(
                 f"vision prompt {layer} computed from text prompt {layer}", f"from text prompts: {listed}", cause
             )
 
@@ -305,7 +305,7 @@ def _one_function(kind: Any) -> None:
             cause = "layer 1 goes through another function than layer 0: take the one of layer 0 for all"
             if when != "at the start":
                 cause = "copies are equal at the start and learn apart: use the SAME layer again, without deepcopy"
-            raise Mistake(expected, f"equal texts give different vision prompts {when}", cause)
+            raise Finding(expected, f"equal texts give different vision prompts {when}", cause)
         loss = torch.stack([(i + 1.0) * prompt.square().sum() for i, prompt in enumerate(made)]).sum()
         weights = [weight for name, weight in learner.named_parameters() if not name.startswith("text")]
         slopes = torch.autograd.grad(loss, weights, allow_unused=True) if weights else ()
@@ -329,7 +329,7 @@ def _how_many(kind: Any) -> None:
         text: "the coupling is no parameter of it, and will not learn: keep it in an attribute, as a module",
     }
     cause = causes.get(came, "it learns text prompts and one linear function with its bias, and no more")
-    raise Mistake(f"{text} + {one} = {text + one} numbers that learn", f"{came:,}", cause)
+    raise Finding(f"{text} + {one} = {text + one} numbers that learn", f"{came:,}", cause)
 
 
 def _same_start(kind: Any) -> None:
@@ -337,14 +337,14 @@ def _same_start(kind: Any) -> None:
     mine, its = _built(kind), _built(MaPLe)
     expected = "the preset's start: its text prompts, and its coupling of the first layer"
     if not all(torch.equal(*pair) for pair in zip(mine.text, its.text, strict=True)):
-        raise Mistake(expected, "other text prompts", "leave the text prompts alone: change one thing at a time")
+        raise Finding(expected, "other text prompts", "leave the text prompts alone: change one thing at a time")
     with torch.no_grad():
         if agree(its.vision_prompts()[0], mine.vision_prompts()[0], 1e-5):
             return
         cause = "a new function was drawn: take self.couple[0], which super().__init__ made, to change one thing only"
         if agree(its.couple[1](its.text[0]), mine.vision_prompts()[0], 1e-5):
             cause = "that is the coupling of the deeper layers: take that of the first, self.couple[0], as we did"
-    raise Mistake(expected, "another coupling", cause)
+    raise Finding(expected, "another coupling", cause)
 
 
 SHARED = Exercise(
@@ -394,7 +394,7 @@ def _three_parts(fn: Function) -> None:
             cause = "a list of layers cannot be called: torch.nn.Sequential sends one's output into the next"
         elif isinstance(came, nn.Linear):
             cause = "that is the linear coupling itself: the network has two linear layers, and a ReLU between"
-        raise Mistake(expected, describe(came), cause)
+        raise Finding(expected, describe(came), cause)
     kinds = [type(part) for part in came]
     if kinds != [nn.Linear, nn.ReLU, nn.Linear]:
         cause = "first linear, then the bend, then linear"
@@ -404,9 +404,9 @@ def _three_parts(fn: Function) -> None:
             cause = "a ReLU at the end lets no negative number out, and prompts need them: it stands in the middle"
         elif kinds.count(nn.Linear) > 2:
             cause = "two linear layers are enough: a third is another change"
-        raise Mistake(expected, "a Sequential of " + ", ".join(kind.__name__ for kind in kinds), cause)
+        raise Finding(expected, "a Sequential of " + ", ".join(kind.__name__ for kind in kinds), cause)
     if any(part.bias is None for part in (came[0], came[2])):
-        raise Mistake(expected, "a layer without bias", "keep the biases, as the linear coupling has one")
+        raise Finding(expected, "a layer without bias", "keep the biases, as the linear coupling has one")
 
 
 def _ends(fn: Function) -> None:
@@ -418,10 +418,10 @@ def _ends(fn: Function) -> None:
         cause = "it reads text prompts, clip.text_width wide, and writes vision prompts, clip.vision_width wide"
         if inner == (VISION, WIDTH):
             cause = "the direction is reversed: text prompts go in, vision prompts come out"
-        raise Mistake(expected, f"from {inner[0]} to {inner[1]}", cause)
+        raise Finding(expected, f"from {inner[0]} to {inner[1]}", cause)
     if outer[0] != outer[1]:
         cause = "what the first linear layer puts out is what the second takes in"
-        raise Mistake(expected, f"{outer[0]} out of the first, {outer[1]} into the second", cause)
+        raise Finding(expected, f"{outer[0]} out of the first, {outer[1]} into the second", cause)
 
 
 def _budget(fn: Function) -> None:
@@ -446,7 +446,7 @@ def _budget(fn: Function) -> None:
             cause = "the width in the middle is a fixed number: compute it from clip.text_width and clip.vision_width"
         weights = f"{hidden} x ({wide} + {high}) = {hidden * (wide + high):,} weights"
         expected = f"about {wide} x {high} = {wide * high:,} weights, as in the linear coupling"
-        raise Mistake(expected, weights, known.get(hidden, cause))
+        raise Finding(expected, weights, known.get(hidden, cause))
 
 
 def _drawn_in_order(fn: Function) -> None:
@@ -458,12 +458,12 @@ def _drawn_in_order(fn: Function) -> None:
     again = fn(small_clip())
     expected = "new layers from every call, drawn first to last as torch draws them"
     if torch.equal(came[0].weight, again[0].weight):
-        raise Mistake(expected, "the same numbers again", "no seed and no stored layer inside: the notebook seeds")
+        raise Finding(expected, "the same numbers again", "no seed and no stored layer inside: the notebook seeds")
     if any(not weight.requires_grad for weight in came.parameters()):
-        raise Mistake(expected, "weights that ask for no gradient", "couplings learn: leave requires_grad as it is")
+        raise Finding(expected, "weights that ask for no gradient", "couplings learn: leave requires_grad as it is")
     if not agree(wanted[0].weight, came[0].weight, 0):
         cause = "make the first layer before the last, once each: another order is another start than our stored runs'"
-        raise Mistake(expected, "other random numbers from the same seed", cause)
+        raise Finding(expected, "other random numbers from the same seed", cause)
 
 
 NETWORK = Exercise(

@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from maple_lite.clip import FrozenCLIP
 from maple_lite.course.exercises.shared import draw, kept
 from maple_lite.course.teach.causes import cause_of_type, mismatch
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, equals, number, unchanged
 from maple_lite.course.teach.values import agree, describe, is_number
 from maple_lite.datasets.glyphs.drawn import Pictures
@@ -144,7 +144,7 @@ FULL = tidy(_random_cells())
 
 
 def _table(fn: Function, rows: pd.DataFrame) -> list[list[float]]:
-    """The numbers of a submission's table, methods in alphabetical order; Mistake where it is no such table."""
+    """The numbers of a submission's table, methods in alphabetical order; Finding where it is no such table."""
     methods = sorted(rows.method.unique())
     expected = "a DataFrame whose index is the method, with the columns base, novel and hm"
     came = fn(rows)
@@ -154,19 +154,19 @@ def _table(fn: Function, rows: pd.DataFrame) -> list[list[float]]:
             cause = cause_of_type(None, pd.DataFrame)
         elif isinstance(came, pd.Series):
             cause = "one number per method and split below each other: .unstack('split') puts the splits side by side"
-        raise Mistake(expected, describe(came), cause)
+        raise Finding(expected, describe(came), cause)
     index = "an index of " + ", ".join(map(str, came.index.names))
     if came.index.nlevels > 1:
         cause = "the rows are still one per " + " and ".join(map(str, came.index.names)) + ": average further"
-        raise Mistake(expected, index, cause)
+        raise Finding(expected, index, cause)
     if set(came.index) != set(methods):
         column = "method" in came
         cause = "group by the method: one row each"
-        raise Mistake(expected, index, ".set_index('method') at the end makes it the index" if column else cause)
+        raise Finding(expected, index, ".set_index('method') at the end makes it the index" if column else cause)
     missing = [column for column in COLUMNS if column not in came]
     if missing:
         cause = "name them as in the table: base and novel averages, and their harmonic mean hm"
-        raise Mistake(expected, f"columns {', '.join(map(str, came.columns))}", cause)
+        raise Finding(expected, f"columns {', '.join(map(str, came.columns))}", cause)
     return [[float(came.loc[method, column]) for column in COLUMNS] for method in methods]
 
 
@@ -181,7 +181,7 @@ def _averages(rows: pd.DataFrame, name: str, because: str = "") -> Facet:
             raise mismatch(wanted, came, next(known, ""), because)
         if not given.equals(rows):
             cause = "a line writes into `rows`, which are needed again: work on what groupby returns, or on rows.copy()"
-            raise Mistake("rows as they were before the call", "changed rows", cause)
+            raise Finding("rows as they were before the call", "changed rows", cause)
 
     return Facet(name, test)
 
@@ -263,18 +263,18 @@ def bootstrap(one: np.ndarray, other: np.ndarray, draws: int = 2000, seed: int =
 def _interval(
     fn: Function, one: np.ndarray, other: np.ndarray, draws: int = 4000, seed: int = 0
 ) -> tuple[float, float]:
-    """What a submission returns, as two numbers; Mistake where it is something else."""
+    """What a submission returns, as two numbers; Finding where it is something else."""
     came = fn(one, other, draws, seed)
     expected = "a pair of numbers (low, high)"
     if came is None:
-        raise Mistake(expected, "None", cause_of_type(None, tuple))
+        raise Finding(expected, "None", cause_of_type(None, tuple))
     try:
         low, high = (float(value) for value in came)
     except (TypeError, ValueError):
         cause = "return two numbers: the 2.5th and the 97.5th percentile of the averages that you drew"
-        raise Mistake(expected, describe(came), cause) from None
+        raise Finding(expected, describe(came), cause) from None
     if low > high:
-        raise Mistake(expected, f"({low:.3g}, {high:.3g})", "low is above high: swap them")
+        raise Finding(expected, f"({low:.3g}, {high:.3g})", "low is above high: swap them")
     return low, high
 
 
@@ -286,7 +286,7 @@ def _by_hand_interval(
     def test(fn: Function) -> None:
         low, high = _interval(fn, one, other)
         if not agree(expected, (low, high), 1e-6):
-            raise Mistake(f"{expected}, because {because}", f"({low:.3g}, {high:.3g})", causes(low, high))
+            raise Finding(f"{expected}, because {because}", f"({low:.3g}, {high:.3g})", causes(low, high))
 
     return Facet(name, test)
 
@@ -340,7 +340,7 @@ def _width(fn: Function) -> None:
         cause = "that holds 90% of the draws: 95% lie between the percentiles 2.5 and 97.5"
     elif 1.25 < ratio < 2:
         cause = "it is too wide: are these the extremes of all draws, or too few datasets in a draw?"
-    raise Mistake(f"about ({wanted[0]:.2f}, {wanted[1]:.2f})", f"({came[0]:.2f}, {came[1]:.2f})", cause)
+    raise Finding(f"about ({wanted[0]:.2f}, {wanted[1]:.2f})", f"({came[0]:.2f}, {came[1]:.2f})", cause)
 
 
 def _number_of_draws(fn: Function) -> None:
@@ -350,7 +350,7 @@ def _number_of_draws(fn: Function) -> None:
         cause = (
             "another number of draws was made, or the ends come from a formula: take percentiles of `draws` averages"
         )
-        raise Mistake("one point with draws=1: both percentiles of one average", f"({low:.2f}, {high:.2f})", cause)
+        raise Finding("one point with draws=1: both percentiles of one average", f"({low:.2f}, {high:.2f})", cause)
 
 
 def _seed_decides(fn: Function) -> None:
@@ -361,13 +361,13 @@ def _seed_decides(fn: Function) -> None:
     expected = "the same interval for the same seed, and another one for another seed"
     if not np.array_equal(state, np.random.get_state()[1]):  # type: ignore[index]
         cause = "numpy's global generator moved: make one of your own, np.random.default_rng(seed)"
-        raise Mistake("draws from a generator of its own", "draws from the global one", cause)
+        raise Finding("draws from a generator of its own", "draws from the global one", cause)
     if first != again:
-        raise Mistake(
+        raise Finding(
             expected, "two intervals for one seed", "the draws do not use `seed`: np.random.default_rng(seed)"
         )
     if first == apart:
-        raise Mistake(expected, "one interval for two seeds", "a seed is written into the code: take `seed`")
+        raise Finding(expected, "one interval for two seeds", "a seed is written into the code: take `seed`")
 
 
 BOOTSTRAP = Exercise(
@@ -456,13 +456,13 @@ def _as_number(facet: Facet) -> Facet:
         def checked(*arguments: Any) -> float:
             came = fn(*arguments)
             if came is None:
-                raise Mistake("a number", "None", cause_of_type(None, float))
+                raise Finding("a number", "None", cause_of_type(None, float))
             array = np.asarray(came)
             if array.shape == (2, 2):
                 cause = "np.corrcoef returns a table of all pairs: entry [0, 1] is the one of x with y"
-                raise Mistake("a number", "a table [2, 2]", cause)
+                raise Finding("a number", "a table [2, 2]", cause)
             if array.size != 1 or not is_number(array.item()):
-                raise Mistake("a number", describe(came), "return one number, the correlation")
+                raise Finding("a number", describe(came), "return one number, the correlation")
             return float(array.item())
 
         facet.test(checked)
@@ -624,19 +624,19 @@ def _transfer_facet(fn: Function) -> None:
         same = all(torch.equal(*pair) for pair in zip(before, model.learner.parameters(), strict=True))
     if not same:
         cause = "the prompts were trained again on the new dataset: then it is no transfer. Train nothing, only ask"
-        raise Mistake("a learner that stays as it was trained", "another one after the call", cause)
+        raise Finding("a learner that stays as it was trained", "another one after the call", cause)
     if model.class_names != SOURCE:
         cause = "the names of `model` were overwritten, and its tokens are still the old ones: make a new PromptedCLIP"
-        raise Mistake("a model that keeps its own names", "a model with other names", cause)
+        raise Finding("a model that keeps its own names", "a model with other names", cause)
     if came is None:
-        raise Mistake("a number", "None", cause_of_type(None, float))
+        raise Finding("a number", "None", cause_of_type(None, float))
     value = came.item() if isinstance(came, Tensor) and came.numel() == 1 else came
     if not is_number(value):
-        raise Mistake("a number, the accuracy in percent", describe(came), "return the accuracy, and nothing else")
+        raise Finding("a number, the accuracy in percent", describe(came), "return the accuracy, and nothing else")
     if not agree(wanted, float(value), 1e-3):
         known = (cause for cause, wrong in TRANSFERS.items() if agree(wrong(*_scene()), float(value), 1e-3))
         cause = "it needs three things: the CLIP of `model`, the trained learner of `model`, and the names of `data`"
-        raise Mistake(f"{wanted:g} percent", f"{float(value):g}", next(known, cause))
+        raise Finding(f"{wanted:g} percent", f"{float(value):g}", next(known, cause))
 
 
 def _more_classes(fn: Function) -> None:
@@ -647,7 +647,7 @@ def _more_classes(fn: Function) -> None:
         came, wanted = float(fn(model, data)), transfer(model, data)
         if not agree(wanted, came, 1e-3):
             cause = "there are as many names as `data` has, however many the training had"
-            raise Mistake(f"{wanted:g} percent with {count} classes", f"{came:g}", cause)
+            raise Finding(f"{wanted:g} percent with {count} classes", f"{came:g}", cause)
 
 
 TRANSFER = Exercise(

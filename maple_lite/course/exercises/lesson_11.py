@@ -13,7 +13,7 @@ from torch import Tensor
 from maple_lite.analysis.ood import auroc, fpr95
 from maple_lite.course.exercises.shared import draw
 from maple_lite.course.teach.causes import cause_of_type
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, call, choice, equals, invariant, returns, unchanged
 from maple_lite.course.teach.values import agree, describe, literal
 
@@ -299,15 +299,15 @@ def _percent(fn: Function) -> None:
     """One number from 0 to 100."""
     expected, came = "a number, in percent", fn(*SCORES)
     if isinstance(came, tuple):
-        raise Mistake(expected, describe(came), "several numbers are returned: only the percent are asked for")
+        raise Finding(expected, describe(came), "several numbers are returned: only the percent are asked for")
     if isinstance(came, Tensor) and came.numel() > 1:
         cause = "one number for all pairs: .mean() over them" if came.ndim == 2 else "one number for all pictures"
-        raise Mistake(expected, describe(came), cause)
+        raise Finding(expected, describe(came), cause)
     if isinstance(came, bool) or not isinstance(came, Real | Tensor):
-        raise Mistake(expected, describe(came), cause_of_type(came, float))
+        raise Finding(expected, describe(came), cause_of_type(came, float))
     value = float(came)
     if not 0 <= value <= 100:
-        raise Mistake(expected, literal(value), "percent lie between 0 and 100: is that a count, or not a share?")
+        raise Finding(expected, literal(value), "percent lie between 0 and 100: is that a count, or not a share?")
 
 
 def _sharp(measure: Function) -> Facet:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from maple_lite.course.teach.exercise import Exercise, Facet, Mistake
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, call, number
 from maple_lite.course.teach.values import describe
 from maple_lite.experiments.published import paper
@@ -261,7 +261,7 @@ def _scene(classes: int, grouped: bool) -> tuple[list[Picture], list[Picture]]:
 
 
 def _sampled(fn: Function, given: Sequence[Any]) -> tuple[list[Picture], list[Picture]]:
-    """What a submission returns for (train, val, shots, seed), two lists of pictures; Mistake for what are none."""
+    """What a submission returns for (train, val, shots, seed), two lists of pictures; Finding for what are none."""
     expected = "two lists of pictures (path, label, class name)"
     before = random.getstate()
     random.seed()  # so that whoever draws from it draws otherwise each time
@@ -270,17 +270,17 @@ def _sampled(fn: Function, given: Sequence[Any]) -> tuple[list[Picture], list[Pi
     finally:
         random.setstate(before)
     if not isinstance(came, list | tuple) or len(came) != 2:
-        raise Mistake(expected, describe(came), "return the training pictures and the validation pictures: two lists")
+        raise Finding(expected, describe(came), "return the training pictures and the validation pictures: two lists")
     known = [{tuple(item) for item in part} for part in given[:2]]
     for part, own, name in zip(came, known, ("training", "validation"), strict=True):
         if not isinstance(part, list | tuple):
-            raise Mistake(
+            raise Finding(
                 expected, describe(came), "the first is a list of training pictures, the second of validation"
             )
         if not all(isinstance(item, list | tuple) and tuple(item) in own for item in part):
             what = describe(part[0]) if part else "nothing"
             cause = f"return entries of the {name} list as they are: whole triples, labels and paths unchanged"
-            raise Mistake(expected, f"{what} among the {name} pictures", cause)
+            raise Finding(expected, f"{what} among the {name} pictures", cause)
     return [tuple(item) for item in came[0]], [tuple(item) for item in came[1]]
 
 
@@ -307,7 +307,7 @@ def _half(fn: Function) -> None:
                 cause = "of each class min(shots, 4) pictures are for validation"
             elif name == "validation" and set(found.values()) == {VAL_SHOTS}:
                 cause = "with fewer shots than 4, as few are for validation: min(shots, 4)"
-            raise Mistake(expected, came, cause)
+            raise Finding(expected, came, cause)
 
 
 def _same_draws(grouped: bool, seed: int) -> Callable[[Function], None]:
@@ -327,7 +327,7 @@ def _same_draws(grouped: bool, seed: int) -> Callable[[Function], None]:
         got = (
             f"{shared[0]} of {len(wanted[0])} training, {shared[1]} of {len(wanted[1])} validation pictures are theirs"
         )
-        raise Mistake("the pictures that the authors' code draws", got, next(wrong, cause))
+        raise Finding("the pictures that the authors' code draws", got, next(wrong, cause))
 
     return test
 
@@ -343,7 +343,7 @@ def _no_validation(fn: Function) -> None:
     first, second = _sampled(fn, given)
     if second or not _alike(authors_sample(*given), (first, second)):
         cause = "own pictures have no validation list: the training sample is the same, the other one empty"
-        raise Mistake("the same draws, and an empty second list", f"{len(first)} and {len(second)} pictures", cause)
+        raise Finding("the same draws, and an empty second list", f"{len(first)} and {len(second)} pictures", cause)
 
 
 SAMPLE = Exercise(
@@ -455,11 +455,11 @@ def _named(pairs: dict[str, str], mistakes: dict[str, Callable[[str, str], bool]
             wanted = f"{ours!r} for {theirs!r}"
             if came is None:
                 cause = "this one is learned: only what is frozen gets None. Does every branch return?"
-                raise Mistake(wanted, "None", cause)
+                raise Finding(wanted, "None", cause)
             if not isinstance(came, str):
-                raise Mistake(wanted, describe(came), "a name is a text such as 'text.0'")
+                raise Finding(wanted, describe(came), "a name is a text such as 'text.0'")
             cause = "compare the two, piece by piece between the points"
-            raise Mistake(
+            raise Finding(
                 wanted, repr(came), next((why for why, is_it in mistakes.items() if is_it(ours, came)), cause)
             )
 
@@ -515,7 +515,7 @@ def _frozen_names(fn: Function) -> None:
             cause = "token_prefix and token_suffix are embeddings of the class names' sentences: they are made anew"
         if not came:
             cause = "for what is frozen return None, and nothing else"
-        raise Mistake(f"None for {theirs!r}", describe(came), cause)
+        raise Finding(f"None for {theirs!r}", describe(came), cause)
 
 
 def _whole_file(fn: Function) -> None:
@@ -527,7 +527,7 @@ def _whole_file(fn: Function) -> None:
         return
     wrong = next(i for i, pair in enumerate(zip(wanted, came, strict=True)) if pair[0] != pair[1])
     cause = "some layers are right and this one is not: is a number fixed in your code?"
-    raise Mistake(f"{wanted[wrong]!r} for {given[wrong]!r}", describe(came[wrong]), cause)
+    raise Finding(f"{wanted[wrong]!r} for {given[wrong]!r}", describe(came[wrong]), cause)
 
 
 def _prompt(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maple_lite.course.teach.exercise import Mistake
+from maple_lite.course.teach.exercise import Finding
 from maple_lite.course.teach.values import agree, as_tensor, describe, literal
 
 RTOL, ATOL = 1e-3, 1e-6  # for guesses
@@ -80,13 +80,13 @@ def cause_of_shape(wanted: Sequence[int], came: Sequence[int]) -> str:
     return f"{count}: print the shape after every line"
 
 
-def mismatch(expected: Any, came: Any, cause: str = "", because: str = "") -> Mistake:
-    """The Mistake of a value that came instead of another: written out where small, with `cause` or a guess at it."""
+def mismatch(expected: Any, came: Any, cause: str = "", because: str = "") -> Finding:
+    """The Finding of a value that came instead of another: written out where small, with `cause` or a guess at it."""
     wanted, got = literal(expected), literal(came)
     if wanted == got:  # large tensors by their shapes
         wanted, got = _where_most(expected, came)
     because = f", because {because}" if because else ""
-    return Mistake(wanted + because, got, cause or _guess(expected, came))
+    return Finding(wanted + because, got, cause or _guess(expected, came))
 
 
 def cause_of_error(error: Exception) -> str:

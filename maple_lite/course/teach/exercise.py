@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 HINTS = 3
 
 
-class Mistake(Exception):
+class Finding(Exception):
     """What a facet found: what was expected, what came instead, and the likely cause, each a phrase or sentence."""
 
     def __init__(self, expected: str, came: str, cause: str) -> None:
@@ -18,7 +18,7 @@ class Mistake(Exception):
 
 
 class Facet(NamedTuple):
-    """One thing that a check looks at: `test` takes the submission and raises Mistake where it is wrong."""
+    """One thing that a check looks at: `test` takes the submission and raises Finding where it is wrong."""
 
     name: str
     test: Callable[[Any], None]

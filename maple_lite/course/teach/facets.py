@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from maple_lite.course.teach.causes import cause_of_shape, cause_of_type, mismatch, wanted_type
-from maple_lite.course.teach.exercise import Facet, Mistake
+from maple_lite.course.teach.exercise import Facet, Finding
 from maple_lite.course.teach.values import agree, cloned, describe, is_number, literal
 
 Function = Callable[..., Any]
@@ -26,10 +26,10 @@ FACTORS = {  # of the right number
 
 
 def call(fn: Function, arguments: Sequence[Any]) -> Any:
-    """What a submission returns for copies of `arguments`; Mistake if it returns None. For tests of one's own."""
+    """What a submission returns for copies of `arguments`; Finding if it returns None. For tests of one's own."""
     came = fn(*map(cloned, arguments))
     if came is None:
-        raise Mistake("a return value", "None", cause_of_type(None, Tensor))
+        raise Finding("a return value", "None", cause_of_type(None, Tensor))
     return came
 
 
@@ -53,19 +53,19 @@ def returns(
     def test(fn: Function) -> None:
         came, wanted = fn(*map(cloned, arguments)), wanted_type(kind, shape, letters)
         if not isinstance(came, kind):
-            raise Mistake(wanted, describe(came), cause_of_type(came, kind))
+            raise Finding(wanted, describe(came), cause_of_type(came, kind))
         if not isinstance(came, Tensor):
             return
         if shape is not None and came.shape != torch.Size(shape):
             known = (causes or {}).get(tuple(came.shape))
-            raise Mistake(wanted, describe(came), known or cause_of_shape(shape, came.shape))
+            raise Finding(wanted, describe(came), known or cause_of_shape(shape, came.shape))
         if dtype is not None and came.dtype != dtype:
             cause = "convert nothing: keep the type of the inputs, and check for .long(), .double() or comparisons"
-            raise Mistake(f"a tensor of {dtype}", f"one of {came.dtype}", cause)
+            raise Finding(f"a tensor of {dtype}", f"one of {came.dtype}", cause)
         devices = {value.device for value in arguments if isinstance(value, Tensor)}
         if len(devices) == 1 and came.device not in devices:
             cause = "make new tensors beside the inputs, with device=x.device"
-            raise Mistake(f"a tensor on {devices.pop()}, where the inputs are", f"one on {came.device}", cause)
+            raise Finding(f"a tensor on {devices.pop()}, where the inputs are", f"one on {came.device}", cause)
 
     return Facet(name, test)
 
@@ -145,10 +145,10 @@ def gradient(
         for key in reaches:
             if not all(has[key]):
                 none = "no gradient" if not any(has[key]) else "a gradient for some parts only"
-                raise Mistake(expected, f"{none} for {key}", (causes or {}).get(key, cut))
+                raise Finding(expected, f"{none} for {key}", (causes or {}).get(key, cut))
         for key in spares:
             if any(has[key]):
-                raise Mistake(expected, f"a gradient for {key}", (causes or {}).get(key, leak))
+                raise Finding(expected, f"a gradient for {key}", (causes or {}).get(key, leak))
 
     return Facet(name, test)
 
@@ -165,7 +165,7 @@ def invariant(name: str, test: Callable[[Function], bool | str], *, expected: st
         outcome = test(fn)
         if outcome is not True:
             came = outcome if isinstance(outcome, str) else "your function breaks this law"
-            raise Mistake(
+            raise Finding(
                 expected or name, came, cause or "try two small inputs and compare what your function returns"
             )
 
@@ -181,7 +181,7 @@ def unchanged(arguments: Sequence[Any], *, name: str = "inputs stay as they are"
         for name, before, after in zip(_names(fn, len(given)), arguments, given, strict=True):
             if not agree(before, after, 0):
                 cause = "a line writes into its input ([...] = ..., +=, a method ending in _): build a new tensor"
-                raise Mistake("inputs as they were before the call", f"{name} was changed", cause)
+                raise Finding("inputs as they were before the call", f"{name} was changed", cause)
 
     return Facet(name, test)
 
@@ -198,9 +198,9 @@ def choice(right: Any, causes: Mapping[Any, str], *, name: str = "the answer") -
             return
         for wrong, cause in causes.items():
             if said == _plain(wrong):
-                raise Mistake("another choice", describe(answer), cause)
+                raise Finding("another choice", describe(answer), cause)
         options = ", ".join(map(literal, sorted([right, *causes], key=str)))
-        raise Mistake(f"one of {options}", describe(answer), "this is none of the choices: copy one as it stands there")
+        raise Finding(f"one of {options}", describe(answer), "this is none of the choices: copy one as it stands there")
 
     return Facet(name, test)
 
@@ -214,16 +214,16 @@ def number(right: float, atol: float, causes: Mapping[float, str] | None = None,
     def test(answer: Any) -> None:
         value = answer.item() if isinstance(answer, Tensor) and answer.numel() == 1 else answer
         if not is_number(value):
-            raise Mistake("a number", describe(answer), "write digits, without quotes, units or brackets")
+            raise Finding("a number", describe(answer), "write digits, without quotes, units or brackets")
         if agree(right, value, atol):
             return
         for wrong, cause in (causes or {}).items():
             if abs(value - wrong) <= atol:
-                raise Mistake("another number", literal(value), cause)
+                raise Finding("another number", literal(value), cause)
         side = "smaller" if value > right else "larger"
         near = [cause for factor, cause in FACTORS.items() if agree(right * factor, value, atol * abs(factor))]
         steps = f"this is too {'large' if value > right else 'small'}: go through the steps once more"
-        raise Mistake(f"a {side} number", literal(value), near[0] if near else steps)
+        raise Finding(f"a {side} number", literal(value), near[0] if near else steps)
 
     return Facet(name, test)
 

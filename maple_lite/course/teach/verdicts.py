@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from maple_lite.course.teach.causes import cause_of_error
-from maple_lite.course.teach.exercise import Exercise, Mistake
+from maple_lite.course.teach.exercise import Exercise, Finding
 from maple_lite.course.teach.values import cloned, describe, literal
 
 NOT_ATTEMPTED, ERROR, FAILED, PASSED = KINDS = ("not attempted", "error", "failed", "passed")  # from worst to best
@@ -46,8 +46,8 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
     if submission is None or submission is Ellipsis:
         return Verdict(NOT_ATTEMPTED, [("", f"{NOTHING}: write your answer into the cell above and run it.")])
     if callable(exercise.reference) and not callable(submission):
-        mistake = Mistake("a function", describe(submission), "pass the function itself, without calling it")
-        return Verdict(FAILED, _mistake("a function", mistake))
+        finding = Finding("a function", describe(submission), "pass the function itself, without calling it")
+        return Verdict(FAILED, _found("a function", finding))
     tried = _watched(submission)
     passed: list[str] = []
     for facet in exercise.facets:
@@ -55,8 +55,8 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
         try:
             with contextlib.redirect_stdout(printed):
                 facet.test(tried)
-        except Mistake as mistake:
-            rows = [("right so far", ", ".join(passed)), *_mistake(facet.name, mistake)]
+        except Finding as finding:
+            rows = [("right so far", ", ".join(passed)), *_found(facet.name, finding)]
             return Verdict(FAILED, rows + _about(tried, printed.getvalue()))
         except Exception as error:  # whatever a student's code may raise
             return _error(error, submission, tried, printed.getvalue())
@@ -78,7 +78,7 @@ class Watched:
         return self if instance is None else functools.partial(self, instance)
 
     def on_originals(self, *arguments: Any, **named: Any) -> Any:
-        """A call with the arguments themselves; Mistake where the function does not take so many."""
+        """A call with the arguments themselves; Finding where the function does not take so many."""
         self.call, self.result = _call(self.function, arguments, named), ""
         result = self.function(*arguments, **named)
         self.result = describe(result)
@@ -91,7 +91,7 @@ def _watched(submission: Any) -> Any:
 
 
 def _call(function: Any, arguments: Sequence[Any], named: dict[str, Any]) -> str:
-    """The arguments of a call in words, by their names; Mistake where the function does not take them."""
+    """The arguments of a call in words, by their names; Finding where the function does not take them."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some functions written in C have none
@@ -102,7 +102,7 @@ def _call(function: Any, arguments: Sequence[Any], named: dict[str, Any]) -> str
         given = ", ".join([*map(describe, arguments), *(f"{name}={describe(value)}" for name, value in named.items())])
         name = getattr(function, "__name__", "your function")
         cause = f"the parameters have changed ({error}): put back those of the cell's first line"
-        raise Mistake(f"{name} can be called with ({given})", f"def {name}{signature}", cause) from None
+        raise Finding(f"{name} can be called with ({given})", f"def {name}{signature}", cause) from None
     return "\n".join(f"{name} = {_argument(value)}" for name, value in bound.items())
 
 
@@ -113,10 +113,10 @@ def _argument(value: Any) -> str:
     return f"{words}: {written}" if shown else words
 
 
-def _mistake(name: str, mistake: Mistake) -> list[Row]:
-    """The rows of a mistake that a facet found."""
-    rows = [("not yet", name), ("expected", mistake.expected), ("got", mistake.came)]
-    return [*rows, ("likely cause", mistake.cause)]
+def _found(name: str, finding: Finding) -> list[Row]:
+    """The rows of what a facet found."""
+    rows = [("not yet", name), ("expected", finding.expected), ("got", finding.came)]
+    return [*rows, ("likely cause", finding.cause)]
 
 
 def _about(tried: Any, printed: str) -> list[Row]:

@@ -254,12 +254,13 @@ ex.expect("CoOp, base, typed", last)
 # says how token i divides its attention; a row sums to 1. Only two tokens are read out at the end:
 # **CLS** from the image tower, **EOT** from the text tower. How much of *their* row goes to the
 # prompts? Blocks of open_clip do not give their weights away; `attention_weights` computes them
-# again, and the two walks pass by every block.
+# again from what a block reads, and `block_inputs` lists that for every block of a tower.
 
 # %%
 model = PromptedCLIP(clip, learners["maple"], halves["base"].class_names)
 with torch.no_grad():
-    block, x, mask = next(attention.text_walk(clip, model.tokens, model.learner.text_prompts()))
+    tower = clip.text_tower(clip.text, model.tokens)
+    block, x, mask = attention.block_inputs(tower, model.learner.text_prompts())[0]
     weights = attention.attention_weights(block, x, mask)  # [C, heads, L, L]
 ends = model.tokens.argmax(dim=-1)  # [C]: EOT is the largest token id
 print(f"layer 1 of the text tower reads {list(x.shape)} = [C, L, d_t]")
@@ -301,17 +302,16 @@ def shares_of(learner, images, names):
     cls = torch.zeros(len(images), dtype=torch.long, device=clip.device)  # [B]
     eot = model.tokens.argmax(dim=-1)  # [C]
     towers = {
-        "text": (attention.text_walk(clip, model.tokens, text), eot, 1, eot + 1),
-        "vision": (attention.image_walk(clip, images, vision), cls, own, cls + own + n),
+        "text": (clip.text_tower(clip.text, model.tokens), text, eot, 1, eot + 1),
+        "vision": (clip.image_tower(clip.visual, images), vision, cls, own, cls + own + n),
     }
-    for tower, (walk, readers, first, seen) in towers.items():
+    for name, (tower, prompts, readers, first, seen) in towers.items():
         places = torch.arange(first, first + n, device=clip.device)
-        for layer, (block, x, mask) in enumerate(walk, start=1):
-            found = prompt_share(
-                attention.attention_weights(block, x, mask), readers, places
-            ).tolist()
+        for layer, read in enumerate(attention.block_inputs(tower, prompts), start=1):
+            weights = attention.attention_weights(*read)  # [R, heads, L, L]
+            found = prompt_share(weights, readers, places).tolist()
             even = (n / seen).tolist()  # of `seen` tokens that the reader may look at
-            rows += [(tower, layer, *pair) for pair in zip(found, even, strict=True)]
+            rows += [(name, layer, *pair) for pair in zip(found, even, strict=True)]
     return pd.DataFrame(rows, columns=["tower", "layer", "share", "uniform"])
 
 

@@ -1,11 +1,16 @@
-"""FrozenCLIP: the two encoders of an open_clip model, frozen, with prompts as arguments."""
+"""FrozenCLIP: the two encoders of an open_clip model, frozen, with prompts as arguments.
+
+`walk` is the one loop over blocks. `ImageTower` and `TextTower` are what it knows of open_clip's towers; a tower of
+another kind would enter here, as a third class.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Protocol
 
 import open_clip
 import torch
@@ -25,6 +30,124 @@ from maple_lite.support.names import require_count
 from maple_lite.tokens import tokenize
 
 ROWS = 1024  # sentences encoded at a time: bounds memory where there are many (image, class) pairs
+Visit = Callable[[Any, Tensor, Tensor | None], object]  # sees a block, what it reads [R, L, d], and its mask [L, L]
+
+
+class Tower(Protocol):
+    """One tower with its input: what `walk` needs of it. R rows are images or sentences."""
+
+    @property
+    def blocks(self) -> Sequence[Any]:
+        """The layers in their order."""
+        ...
+
+    @property
+    def mask(self) -> Tensor | None:
+        """The attention mask [L, L] of all layers, or None."""
+        ...
+
+    def embed(self, prompt: Tensor | None) -> Tensor:
+        """What the first layer reads [R, L, d], with the first prompt in it, if there is one."""
+        ...
+
+    def replace(self, x: Tensor, prompt: Tensor) -> Tensor:
+        """The residual stream [R, L, d] with a deeper prompt in place of the prompt tokens of the layer before."""
+        ...
+
+    def read(self, x: Tensor) -> Tensor:
+        """Unit-norm features [R, D] of what the last layer put out."""
+        ...
+
+
+def walk(tower: Tower, prompts: Sequence[Tensor] = (), visit: Visit | None = None) -> Tensor:
+    """Unit-norm features [R, D]: a tower's blocks one after another, with `prompts[i]` at the input of block i.
+
+    After the last prompt the prompt tokens travel on. `visit` sees what every block reads.
+    """
+    x, mask = tower.embed(prompts[0] if len(prompts) else None), tower.mask  # [R, L, d]
+    for i, block in enumerate(tower.blocks):
+        if 0 < i < len(prompts):
+            x = tower.replace(x, prompts[i])
+        if visit is not None:
+            visit(block, x, mask)
+        x = block(x, attn_mask=mask)  # by keyword: by position open_clip takes the mask for keys and drops it
+    return tower.read(x)
+
+
+@dataclass(frozen=True)
+class ImageTower:
+    """open_clip's ViT `visual` with normalised images [B, 3, H, W]. Prompts are [n, d_v]."""
+
+    visual: Any
+    images: Tensor
+    mask: None = None
+
+    @property
+    def blocks(self) -> Sequence[Any]:
+        """The layers in their order."""
+        return self.visual.transformer.resblocks
+
+    @property
+    def own(self) -> int:
+        """Number of the tower's own tokens, CLS and patches: 1 + N."""
+        return self.visual.positional_embedding.shape[0]
+
+    def embed(self, prompt: Tensor | None) -> Tensor:
+        """CLS and patches [B, 1 + N, d_v], then the prompt: without a position of its own, and before `ln_pre`."""
+        x = self.visual._embeds(self.images)  # [B, 1 + N, d_v], ln_pre applied
+        return x if prompt is None else self._joined(x, self.visual.ln_pre(prompt))
+
+    def replace(self, x: Tensor, prompt: Tensor) -> Tensor:
+        """The residual stream [B, 1 + N + n, d_v] with `prompt` as its last n tokens."""
+        return self._joined(x, prompt)
+
+    def read(self, x: Tensor) -> Tensor:
+        """Unit-norm features [B, D]; the prompts never enter the pooling."""
+        pooled, _ = self.visual._pool(x[:, : self.own])  # [B, d_v]
+        return F.normalize((pooled @ self.visual.proj).float(), dim=-1)
+
+    def _joined(self, x: Tensor, prompt: Tensor) -> Tensor:
+        """CLS and patches, then a prompt: [B, 1 + N + n, d_v]."""
+        return torch.cat([x[:, : self.own], prompt.expand(len(x), -1, -1)], dim=1)
+
+
+@dataclass(frozen=True)
+class TextTower:
+    """open_clip's text transformer `text` with tokens [R, L]. Prompts are [n, d_t] or [R, n, d_t].
+
+    They stand at 1..n, or at `positions` [R, n]. `text` is a CLIP or a TextTransformer of open_clip.
+    """
+
+    text: Any
+    tokens: Tensor
+    positions: Tensor | None = None
+
+    @property
+    def blocks(self) -> Sequence[Any]:
+        """The layers in their order."""
+        return self.text.transformer.resblocks
+
+    @property
+    def mask(self) -> Tensor:
+        """The causal mask [L, L]."""
+        length = self.tokens.shape[1]
+        return self.text.attn_mask[:length, :length]
+
+    def embed(self, prompt: Tensor | None) -> Tensor:
+        """Words [R, L, d_t] with the prompt written over some; the positional embedding is added after that."""
+        x = self.text.token_embedding(self.tokens)  # [R, L, d_t]
+        x = x if prompt is None else write_prompt(x, prompt, self.positions)
+        return x + self.text.positional_embedding[: x.shape[1]]
+
+    def replace(self, x: Tensor, prompt: Tensor) -> Tensor:
+        """The residual stream [R, L, d_t] with `prompt` at its places."""
+        return write_prompt(x, prompt, self.positions)
+
+    def read(self, x: Tensor) -> Tensor:
+        """Unit-norm features [R, D], read at EOT, which is the largest token id."""
+        end = self.tokens.argmax(dim=-1)  # [R]
+        x = self.text.ln_final(x[torch.arange(len(x), device=x.device), end])  # [R, d_t]
+        return F.normalize((x @ self.text.text_projection).float(), dim=-1)
 
 
 class FrozenCLIP(nn.Module):
@@ -37,6 +160,9 @@ class FrozenCLIP(nn.Module):
     >>> clip = FrozenCLIP(open_clip.create_model("ViT-B-16-quickgelu"))
     >>> clip.encode_image(images).shape, clip.encode_text(tokens).shape     # [B, D], [C, D]
     """
+
+    image_tower: type[ImageTower] = ImageTower
+    text_tower: type[TextTower] = TextTower
 
     def __init__(self, open_clip_model: nn.Module) -> None:
         super().__init__()
@@ -127,15 +253,7 @@ class FrozenCLIP(nn.Module):
         """
         require_images(images, self.visual.image_size)
         require_vision_prompts(prompts, self.vision_width, self.vision_layers)
-        x = self.visual._embeds(images)  # [B, 1 + N, d_v], ln_pre applied
-        own = x.shape[1]
-        for i, block in enumerate(self.visual.transformer.resblocks):
-            if i < len(prompts):
-                prompt = self.visual.ln_pre(prompts[0]) if i == 0 else prompts[i]
-                x = torch.cat([x[:, :own], prompt.expand(len(x), -1, -1)], dim=1)  # [B, 1 + N + n, d_v]
-            x = block(x)
-        pooled, _ = self.visual._pool(x[:, :own])  # [B, d_v]
-        return F.normalize((pooled @ self.visual.proj).float(), dim=-1)
+        return walk(self.image_tower(self.visual, images), prompts)
 
     def encode_text(
         self, tokens: Tensor, prompts: Sequence[Tensor] = (), positions: Tensor | None = None, chunk: int = ROWS
@@ -153,14 +271,18 @@ class FrozenCLIP(nn.Module):
         pairs, classes = (images or 1) * len(tokens), len(tokens)  # (image, class), image after image
         chunk = require_count("chunk", chunk)
         trained = torch.is_grad_enabled() and any(prompt.requires_grad for prompt in prompts)
-        encode = _recomputed if trained and pairs > chunk else encode_sentences
+        encode = partial(_recomputed, self._encode) if trained and pairs > chunk else self._encode
         features = []
         for first in range(0, pairs, chunk):
             part = torch.arange(first, min(first + chunk, pairs), device=tokens.device) % classes  # [R]
-            sentences = tokens[part], [_prompts_of_pairs(prompt, first, len(part), classes) for prompt in prompts]
-            features.append(encode(self.text, *sentences, None if positions is None else positions[part]))
+            own = [_prompts_of_pairs(prompt, first, len(part), classes) for prompt in prompts]
+            features.append(encode(tokens[part], own, None if positions is None else positions[part]))
         joined = torch.cat(features)  # [C, D] or [B * C, D]
         return joined if images is None else joined.unflatten(0, (images, classes))
+
+    def _encode(self, tokens: Tensor, prompts: Sequence[Tensor], positions: Tensor | None) -> Tensor:
+        """Unit-norm features [R, D] of tokens [R, L] with prompts [n, d_t] or [R, n, d_t]."""
+        return walk(self.text_tower(self.text, tokens, positions), prompts)
 
 
 def encode_sentences(
@@ -170,21 +292,10 @@ def encode_sentences(
 
     Prompts stand at 1..n, or at `positions` [R, n]. `text` is open_clip's CLIP or TextTransformer.
     """
-    length = tokens.shape[1]
-    mask = text.attn_mask[:length, :length]
-    x = text.token_embedding(tokens)  # [R, L, d_t]
-    for i, block in enumerate(text.transformer.resblocks):
-        if i < len(prompts):
-            x = write_prompt(x, prompts[i], positions)
-        if i == 0:
-            x = x + text.positional_embedding[:length]
-        x = block(x, attn_mask=mask)  # by keyword: by position open_clip takes the mask for keys and drops it
-    end = tokens.argmax(dim=-1)  # [R]: EOT is the largest token id
-    x = text.ln_final(x[torch.arange(len(x), device=x.device), end])  # [R, d_t]
-    return F.normalize((x @ text.text_projection).float(), dim=-1)
+    return walk(TextTower(text, tokens, positions), prompts)
 
 
-_recomputed = partial(checkpoint, encode_sentences, use_reentrant=False, preserve_rng_state=False)
+_recomputed = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
 
 
 def write_prompt(x: Tensor, prompt: Tensor, positions: Tensor | None = None) -> Tensor:

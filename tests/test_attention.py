@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from maple_lite import IVLP, VPT, CoCoOp, CoOp, DeepLanguage, FrozenCLIP, MaPLe, PromptedCLIP, PromptLearner, seeded
-from maple_lite.analysis.attention import attention_to_prompts, attention_weights, image_walk, text_walk
+from maple_lite.analysis.attention import attention_to_prompts, attention_weights, block_inputs
 from maple_lite.support.small import small_open_clip
 
 NAMES = ["cat", "red sports car", "dog"]
@@ -25,8 +25,16 @@ def prompted(clip, kind=IVLP, **config):
 
 def walks(model, images):
     learner = model.learner
-    yield image_walk(model.clip, images, learner.vision_prompts())
-    yield text_walk(model.clip, model.tokens, learner.text_prompts(), model.positions)
+    yield block_inputs(image_tower(model, images), learner.vision_prompts())
+    yield block_inputs(text_tower(model), learner.text_prompts())
+
+
+def image_tower(model, images):
+    return model.clip.image_tower(model.clip.visual, images)
+
+
+def text_tower(model):
+    return model.clip.text_tower(model.clip.text, model.tokens, model.positions)
 
 
 @torch.no_grad()
@@ -118,7 +126,7 @@ def test_cocoops_share_is_the_mean_over_images_one_at_a_time(clip, images):
 @pytest.mark.parametrize("position, places", [("end", [1, 2, 3, 4]), ("middle", [1, 2, 4, 5]), ("front", [2, 3, 4, 5])])
 def test_a_context_is_found_where_it_stands(clip, images, position, places):
     model = prompted(clip, CoOp, n_ctx=4, init=None, position=position)
-    block, x, mask = next(text_walk(clip, model.tokens, model.learner.text_prompts(), model.positions))
+    block, x, mask = block_inputs(text_tower(model), model.learner.text_prompts())[0]
     paid = attention_weights(block, x, mask).mean(dim=1)[0, 7]  # by EOT of SOS, ctx x 4 and cat, ".", EOT
     assert attention_to_prompts(model, images).share[0] == pytest.approx(paid[places].sum().item(), abs=1e-6)
 
@@ -126,7 +134,7 @@ def test_a_context_is_found_where_it_stands(clip, images, position, places):
 @torch.no_grad()
 def test_vision_prompts_are_found_behind_cls_and_the_patches(clip, images):
     model = prompted(clip, VPT, n_ctx=3)
-    block, x, _ = next(image_walk(clip, images, model.learner.vision_prompts()))
+    block, x, _ = block_inputs(image_tower(model, images), model.learner.vision_prompts())[0]
     paid = attention_weights(block, x).mean(dim=1)[:, 0, 5:8].sum(dim=1)  # CLS, 2 x 2 patches, three prompts
     assert attention_to_prompts(model, images).share[:5].tolist() == pytest.approx(paid.tolist(), abs=1e-6)
 

@@ -7,7 +7,7 @@ input projection, and the frozen model stays as it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maple_lite.clip import FrozenCLIP, write_prompt
+from maple_lite.clip import FrozenCLIP, Tower, walk
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.support.inputs import require_images
 
@@ -58,45 +58,22 @@ def attention_weights(block: Any, x: Tensor, mask: Tensor | None = None) -> Tens
     return (scores if mask is None else scores + mask).softmax(dim=-1)
 
 
-def image_walk(clip: FrozenCLIP, images: Tensor, prompts: Sequence[Tensor] = ()) -> Iterator[Read]:
-    """The blocks of the image tower in their order, as `FrozenCLIP.encode_image` walks them, with what each reads.
+def block_inputs(tower: Tower, prompts: Sequence[Tensor] = ()) -> list[Read]:
+    """What each block of a tower reads, in their order, with `prompts[i]` written at the input of block i.
 
-    That is the residual stream [B, 1 + N + n, d_v] of images [B, 3, H, W]: CLS, patches, prompts. There is no mask.
+    >>> tower = clip.text_tower(clip.text, model.tokens, model.positions)
+    >>> block, x, mask = block_inputs(tower, learner.text_prompts())[0]     # x [C, L, d_t], mask [L, L]
     """
-    visual = clip.visual
-    require_images(images, visual.image_size)
-    x = visual._embeds(images)  # [B, 1 + N, d_v]
-    own = x.shape[1]
-    for i, block in enumerate(visual.transformer.resblocks):
-        if i < len(prompts):
-            prompt = visual.ln_pre(prompts[0]) if i == 0 else prompts[i]
-            x = torch.cat([x[:, :own], prompt.expand(len(x), -1, -1)], dim=1)  # [B, 1 + N + n, d_v]
-        yield block, x, None
-        x = block(x)
+    found: list[Read] = []
+    walk(tower, prompts, lambda *read: found.append(read))
+    return found
 
 
-def text_walk(
-    clip: FrozenCLIP, tokens: Tensor, prompts: Sequence[Tensor] = (), positions: Tensor | None = None
-) -> Iterator[Read]:
-    """The blocks of the text tower in their order, as `encode_sentences` walks them, with what each reads.
-
-    That is the residual stream [C, L, d_t] of tokens [C, L], and the causal mask [L, L].
-    """
-    text, length = clip.text, tokens.shape[1]
-    mask = text.attn_mask[:length, :length]
-    x = text.token_embedding(tokens)  # [C, L, d_t]
-    for i, block in enumerate(text.transformer.resblocks):
-        x = write_prompt(x, prompts[i], positions) if i < len(prompts) else x
-        x = x + text.positional_embedding[:length] if i == 0 else x
-        yield block, x, mask
-        x = block(x, attn_mask=mask)
-
-
-def shares(walk: Iterator[Read], readers: Tensor, places: Tensor) -> Tensor:
+def shares(reads: Sequence[Read], readers: Tensor, places: Tensor) -> Tensor:
     """Shares [K, R] of attention, averaged over the heads, that token `readers` [R] pays to tokens `places` [R, n]."""
     rows = torch.arange(len(readers), device=readers.device)
     found = []
-    for block, x, mask in walk:
+    for block, x, mask in reads:
         paid = attention_weights(block, x, mask).mean(dim=1)[rows, readers]  # [R, L]
         found.append(paid.gather(1, places).sum(dim=1))
     return torch.stack(found)
@@ -106,10 +83,12 @@ def _vision_rows(clip: FrozenCLIP, images: Tensor, prompts: Sequence[Tensor]) ->
     """The image tower's rows of `attention_to_prompts`."""
     if clip.visual.pool_type != "tok":
         raise ValueError(f"the image tower is read by pooling {clip.visual.pool_type!r} and not at CLS: use another.")
-    own, n = clip.visual.positional_embedding.shape[0], len(prompts[0])
+    require_images(images, clip.visual.image_size)
+    tower = clip.image_tower(clip.visual, images)
+    own, n = tower.own, len(prompts[0])
     cls = torch.zeros(len(images), dtype=torch.long, device=images.device)
     places = torch.arange(own, own + n, device=images.device).expand(len(images), -1)  # [B, n]
-    found = shares(image_walk(clip, images, prompts), cls, places)  # [K, B]
+    found = shares(block_inputs(tower, prompts), cls, places)  # [K, B]
     return _rows("vision", range(len(images)), found, [n / (own + n)] * len(images), len(prompts))
 
 
@@ -120,7 +99,8 @@ def _text_rows(model: PromptedCLIP, prompts: Sequence[Tensor]) -> list[tuple]:
         places = torch.arange(1, 1 + n, device=tokens.device).expand(len(tokens), -1)  # [C, n]
     end = tokens.argmax(dim=-1)  # [C]
     per_image = [[p[b, 0] for p in prompts] for b in range(len(prompts[0]))] if prompts[0].ndim == 4 else [prompts]
-    found = [shares(text_walk(model.clip, tokens, each, model.positions), end, places) for each in per_image]
+    tower = model.clip.text_tower(model.clip.text, tokens, model.positions)
+    found = [shares(block_inputs(tower, each), end, places) for each in per_image]
     names = model.class_names * len(model.learner.templates)
     return _rows("text", names, torch.stack(found).mean(dim=0), [n / (last + 1) for last in end.tolist()], len(prompts))
 

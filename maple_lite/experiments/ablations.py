@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maple_lite.clip import FrozenCLIP
+from maple_lite.clip import FrozenCLIP, ImageTower, TextTower
 from maple_lite.experiments.tasks import Recipe
 from maple_lite.learners import IVLP, METHODS, MaPLe, PromptLearner, first_prompt, prompt_depth, random_prompt
 from maple_lite.presets import preset
@@ -77,41 +77,30 @@ class ReversedCoupling(PromptLearner):
         return [couple(prompt) for couple, prompt in zip(self.couple, self.vision, strict=True)]
 
 
+class AddingImageTower(ImageTower):
+    """An image tower that adds a deeper prompt to what the layer before put out at its place."""
+
+    def replace(self, x: Tensor, prompt: Tensor) -> Tensor:
+        """The residual stream [B, 1 + N + n, d_v] with `prompt` added to its last n tokens."""
+        return torch.cat([x[:, : self.own], x[:, self.own :] + prompt], dim=1)
+
+
+class AddingTextTower(TextTower):
+    """A text tower that adds a deeper prompt to what the layer before put out at its place."""
+
+    def replace(self, x: Tensor, prompt: Tensor) -> Tensor:
+        """The residual stream [R, L, d_t] with `prompt` [n, d_t] added to tokens 1..n."""
+        return x + F.pad(prompt, (0, 0, 1, x.shape[1] - 1 - len(prompt)))
+
+
 class ProgressiveCLIP(FrozenCLIP):
     """A CLIP that adds a deeper prompt to what the layer before put out at its place, instead of replacing that.
 
     A variant of this project. The first layer's prompts enter as ever; prompts are [n, d], the same for all.
     """
 
-    def encode_image(self, images: Tensor, prompts: Sequence[Tensor] = ()) -> Tensor:
-        """Unit-norm image features [B, D] of normalised images [B, 3, H, W]."""
-        if not prompts:
-            return super().encode_image(images)
-        x = self.visual._embeds(images)  # [B, 1 + N, d_v]
-        own = x.shape[1]
-        x = torch.cat([x, self.visual.ln_pre(prompts[0]).expand(len(x), -1, -1)], dim=1)  # [B, 1 + N + n, d_v]
-        for i, block in enumerate(self.visual.transformer.resblocks):
-            if 0 < i < len(prompts):
-                x = torch.cat([x[:, :own], x[:, own:] + prompts[i]], dim=1)
-            x = block(x)
-        pooled, _ = self.visual._pool(x[:, :own])  # [B, d_v]
-        return F.normalize((pooled @ self.visual.proj).float(), dim=-1)
-
-    def encode_text(self, tokens: Tensor, prompts: Sequence[Tensor] = (), *arguments: Any, **kwargs: Any) -> Tensor:
-        """Unit-norm text features [C, D] of tokens [C, L]."""
-        if not prompts:
-            return super().encode_text(tokens, prompts, *arguments, **kwargs)
-        length, n = tokens.shape[1], len(prompts[0])
-        x = self.text.token_embedding(tokens)  # [C, L, d_t]
-        x = torch.cat([x[:, :1], prompts[0].expand(len(x), -1, -1), x[:, 1 + n :]], dim=1)
-        x = x + self.text.positional_embedding[:length]
-        for i, block in enumerate(self.text.transformer.resblocks):
-            if 0 < i < len(prompts):
-                x = x + F.pad(prompts[i], (0, 0, 1, length - 1 - n))
-            x = block(x, attn_mask=self.text.attn_mask[:length, :length])
-        end = tokens.argmax(dim=-1)  # [C]
-        x = self.text.ln_final(x[torch.arange(len(x), device=x.device), end])  # [C, d_t]
-        return F.normalize((x @ self.text.text_projection).float(), dim=-1)
+    image_tower = AddingImageTower
+    text_tower = AddingTextTower
 
 
 class Variant(NamedTuple):

@@ -1,6 +1,7 @@
 """The command line, the benchmark's own arithmetic, and the built package."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -52,6 +53,17 @@ def test_info_names_versions_and_device(capsys):
 def test_pretrain_is_a_subcommand(capsys):
     assert cli.main(["pretrain"]) == 2
     assert capsys.readouterr().err.startswith("maple-lite: name either a folder to write, --out FOLDER")
+
+
+@pytest.mark.parametrize("command", [name for name in cli.COMMANDS if name != "datasets"])
+def test_every_option_says_its_default(command):
+    parsers = cli.make_parser()._subparsers._group_actions[0].choices
+    for action in parsers[command]._actions:
+        if action.option_strings and action.dest != "help":
+            words = r" \(required\)$" if action.required else r" \(default: .+\)$"
+            assert re.search(words, action.help), (command, action.option_strings)
+            assert "without it" not in action.help
+    assert "None" not in parsers[command].format_help()
 
 
 def test_bad_input_is_one_sentence_and_status_2(capsys):

@@ -192,7 +192,7 @@ def test_a_full_disk_or_a_stop_loses_no_epoch(here, capsys, monkeypatch):
 
     words = ("train", "--method", "coop", "--dataset", "chess", *SHORT, "--device", "cpu", "--output", "a.safetensors")
     with monkeypatch.context() as patched:
-        patched.setattr("maple_lite.cli.commands.save_learner", full)
+        patched.setattr("maple_lite.cli.train.save_learner", full)
         run(*words, status=2)
     assert "No space left on device" in capsys.readouterr().err
     assert (here / "a.checkpoint").exists()

@@ -7,13 +7,14 @@ import torch
 from torch.testing import assert_close
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip, seeded, tokenize
+from maple_lite.cli.main import main
 from maple_lite.datasets.glyphs.drawn import DRAWN, TEMPLATES, drawn
 from maple_lite.datasets.glyphs.painting import COLOURS
 from maple_lite.pretraining import gauges as zero_shot
 from maple_lite.pretraining import pretrain as pretraining
 from maple_lite.pretraining.captions import GENERAL_TEMPLATES, CaptionedPictures, draw_captioned, symbol_frequencies
 from maple_lite.pretraining.loss import UNNAMED, Heads, contrast, head_targets, mentions, true_captions
-from maple_lite.pretraining.pretrain import Recipe, main, pretrain
+from maple_lite.pretraining.pretrain import PretrainingSettings, pretrain
 from maple_lite.pretraining.tiny import Vocabulary, architecture, build, encode
 
 SMALL = dict(pairs=160, batch_size=8, every=10, warmup=2, precision="fp32", resolution=16, width=32, layers=1)
@@ -24,7 +25,7 @@ FLAGS = [part for name, value in SMALL.items() for part in (f"--{name.replace('_
 def run(tmp_path_factory):
     """A folder in which 20 steps were trained into "clip", with the checkpoint "state"."""
     folder = tmp_path_factory.mktemp("run")
-    pretrain(folder / "clip", Recipe(**SMALL), folder / "state")
+    pretrain(folder / "clip", PretrainingSettings(**SMALL), folder / "state")
     return folder
 
 
@@ -49,7 +50,7 @@ def test_the_folder_loads_and_is_complete(run):
 
 
 def test_the_frozen_clip_computes_what_was_trained(run):
-    recipe, vocabulary, sample = Recipe(**SMALL), Vocabulary(), pictures()
+    recipe, vocabulary, sample = PretrainingSettings(**SMALL), Vocabulary(), pictures()
     model = build(architecture(recipe.width, recipe.layers, recipe.embed_dim, recipe.resolution), vocabulary)
     model.load_state_dict(weights(run / "state"))
     clip = load_clip(f"local-dir:{run / 'clip'}", device="cpu")
@@ -60,7 +61,7 @@ def test_the_frozen_clip_computes_what_was_trained(run):
 
 
 @pytest.mark.parametrize("at", [3, 15])
-def test_a_killed_run_goes_on_to_the_same_bits(run, tmp_path, monkeypatch, at):
+def test_a_killed_run_goes_on_to_the_same_bits(run, tmp_path, monkeypatch, capsys, at):
     draws = iter(range(at))
 
     def draw_or_be_killed(*arguments):
@@ -68,14 +69,14 @@ def test_a_killed_run_goes_on_to_the_same_bits(run, tmp_path, monkeypatch, at):
             raise KeyboardInterrupt
         return draw_captioned(*arguments)
 
-    command = ["--out", str(tmp_path / "clip"), *FLAGS]
+    command = ["pretrain", "--out", str(tmp_path / "clip"), *FLAGS]
     monkeypatch.setattr(pretraining, "draw_captioned", draw_or_be_killed)
-    with pytest.raises(SystemExit, match="the same command goes on"):
-        main(command)
+    assert main(command) == 2
+    assert "stopped: the same command goes on from the last checkpoint" in capsys.readouterr().err
     monkeypatch.undo()
     assert (tmp_path / "clip.checkpoint").exists() == (at > SMALL["every"])
     torch.rand(3)  # what else ran in between changes nothing
-    main(command)
+    assert main(command) == 0
     whole, resumed = weights(run / "state"), weights(tmp_path / "clip.checkpoint")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     curves = [pd.read_csv(folder / "clip" / "training.csv").drop(columns="seconds") for folder in (run, tmp_path)]
@@ -83,7 +84,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(run, tmp_path, monkeypatch, at):
 
 
 def test_the_seed_decides_the_weights(run, tmp_path):
-    pretrain(tmp_path / "clip", Recipe(**SMALL | {"seed": 1}), tmp_path / "state")
+    pretrain(tmp_path / "clip", PretrainingSettings(**SMALL | {"seed": 1}), tmp_path / "state")
     ours, others = weights(run / "state"), weights(tmp_path / "state")
     assert not any(torch.equal(ours[name], others[name]) for name in ("visual.proj", "token_embedding.weight"))
 
@@ -98,28 +99,29 @@ def test_the_seed_decides_the_weights(run, tmp_path):
         (["--precision", "int8"], "precision must be 'fp32', 'bf16'"),
     ],
 )
-def test_a_bad_argument_is_one_sentence(tmp_path, flags, message):
-    with pytest.raises(SystemExit, match=message):
-        main(["--out", str(tmp_path / "clip"), *flags])
+def test_a_bad_argument_is_one_sentence(tmp_path, capsys, flags, message):
+    assert main(["pretrain", "--out", str(tmp_path / "clip"), *flags]) == 2
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert message in sentence
 
 
 def test_a_damaged_checkpoint_and_one_of_another_run_are_refused(run, tmp_path):
     path, clip = tmp_path / "state", tmp_path / "clip"
     path.write_bytes((run / "state").read_bytes()[:1000])
     with pytest.raises(ValueError, match="state is damaged"):
-        pretrain(clip, Recipe(**SMALL), path)
+        pretrain(clip, PretrainingSettings(**SMALL), path)
     torch.save({"learner": 1}, path)
     with pytest.raises(ValueError, match="checkpoint of something else"):
-        pretrain(clip, Recipe(**SMALL), path)
+        pretrain(clip, PretrainingSettings(**SMALL), path)
     with pytest.raises(ValueError, match="its seed is 0, now it is 5"):
-        pretrain(clip, Recipe(**SMALL | {"seed": 5}), run / "state")
+        pretrain(clip, PretrainingSettings(**SMALL | {"seed": 5}), run / "state")
     assert not clip.exists()
 
 
 def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(pretraining, "contrast", lambda image, *_: (image.sum() * torch.inf, torch.zeros(())))
     with pytest.raises(ValueError, match="no finite gradient: lower lr"):
-        pretrain(tmp_path / "clip", Recipe(**SMALL), tmp_path / "state")
+        pretrain(tmp_path / "clip", PretrainingSettings(**SMALL), tmp_path / "state")
 
 
 def test_the_vocabulary_knows_every_caption_and_keeps_the_order():
@@ -182,7 +184,7 @@ def test_the_quick_look_is_accuracy(run):
 
 def test_the_table_has_a_row_per_test_set(run, monkeypatch, capsys):
     monkeypatch.setattr(zero_shot, "accuracy", lambda model, data: len(data) / len(model.class_names))
-    main(["--evaluate", str(run / "clip")])
+    main(["pretrain", "--evaluate", str(run / "clip")])
     printed = capsys.readouterr().out
     table = zero_shot.zero_shot_table(load_clip(f"local-dir:{run / 'clip'}", device="cpu"))
     assert len(table) == 11 + 11 + 4 + 1

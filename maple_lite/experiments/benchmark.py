@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ from maple_lite.experiments.grid import (
     effort,
 )
 from maple_lite.experiments.table import ResultTable
-from maple_lite.experiments.tasks import SEEDS, summary
+from maple_lite.experiments.tasks import SEEDS
 from maple_lite.learners import METHODS
 from maple_lite.storage.learner_files import save_learner
 from maple_lite.support.names import require_count, require_name
@@ -92,44 +91,6 @@ def work(cell: Cell, where: Where) -> Finished:
     """A computed cell with the versions of the process that computed it."""
     done = compute(cell, where)
     return done._replace(measured=done.measured | versions(where))
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `maple-lite benchmark`."""
-    many: dict[str, Any] = {"nargs": "+", "metavar": "NAME"}
-    parser.add_argument("--tasks", **many, default=list(TASKS), help=f"some of {', '.join(TASKS)}; all without it")
-    parser.add_argument("--datasets", **many, help="drawn datasets; without it the paper's choice for every task")
-    parser.add_argument("--methods", **many, help="learners; without it all of a task")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--shots", type=int, nargs="+", help="training images per class; without it 16, or 1 to 16")
-    parser.add_argument("--model", default="tiny", help="the built-in tiny CLIP, or an open_clip architecture")
-    parser.add_argument("--pretrained", help="the tag of an open_clip model's weights")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
-    parser.add_argument("--jobs", type=int, help="processes on this machine; as many as cores without it")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler instead, such as tcp://127.0.0.1:8786")
-    parser.add_argument("--results", default="results", metavar="FOLDER", help="where the tables are kept")
-    parser.add_argument("--keep-learners", action="store_true", help="save the trained prompts there, too")
-
-
-def run(options: argparse.Namespace) -> None:
-    """Runs `benchmark` as the command line says, and prints every table's means."""
-    tables = benchmark(
-        options.tasks,
-        options.datasets,
-        options.methods,
-        options.seeds,
-        options.shots,
-        where=Where(options.model, options.pretrained, options.device),
-        folder=options.results,
-        jobs=options.jobs,
-        cluster=options.cluster,
-        keep_learners=options.keep_learners,
-    )
-    for task, rows in tables.items():
-        shown = rows.assign(method=rows.method.where(rows.variant == "preset", rows.method + ", " + rows.variant))
-        shown["method"] += shown.shots.map(" ({} shots)".format) if task == "few_shot" else ""
-        print(f"\n{task}: {Path(options.results) / task}.csv, mean ± standard deviation over seeds, in percent")
-        print(summary(shown).to_string(index=False))
 
 
 def _named(tasks: Sequence[str], datasets: Sequence[str] | None, methods: Sequence[str] | None) -> list[str]:

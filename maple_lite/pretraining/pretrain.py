@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-import signal
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,7 @@ from torch import Tensor, nn
 from maple_lite.datasets.glyphs.glyphs import symbols
 from maple_lite.loading import load_clip
 from maple_lite.pretraining.captions import caption_words, draw_captioned, symbol_frequencies
-from maple_lite.pretraining.gauges import clean_accuracy, zero_shot_table
+from maple_lite.pretraining.gauges import clean_accuracy
 from maple_lite.pretraining.loss import Heads, contrast, head_targets, mentions, true_captions
 from maple_lite.pretraining.tiny import HEAD_WIDTH, PATCH, Vocabulary, architecture, build, encode, export
 from maple_lite.support.batches import autocast
@@ -34,8 +30,8 @@ MEASURED = ("loss", "caption_found", "symbol_seen", "symbol_read")  # in every s
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What decides the weights of a tiny CLIP: the same recipe on the same machine gives the same bits.
+class PretrainingSettings:
+    """What decides the weights of a tiny CLIP: the same settings on the same machine give the same bits.
 
     `pairs` are drawn pictures with captions, `every` counts steps between checkpoints, `warmup` steps.
     Raises ValueError for a value that cannot train.
@@ -92,23 +88,23 @@ class Recipe:
         return min(1.0, 2 * (1 - step / self.steps))
 
 
-def pretrain(folder: str | Path, recipe: Recipe, checkpoint: str | Path) -> pd.DataFrame:
-    """Trains a tiny CLIP by `recipe` into an open_clip `folder`, and returns its curve, a row per checkpoint.
+def pretrain(folder: str | Path, settings: PretrainingSettings, checkpoint: str | Path) -> pd.DataFrame:
+    """Trains a tiny CLIP by `settings` into an open_clip `folder`, and returns its curve, a row per checkpoint.
 
     The folder is written with every checkpoint, so that a first CLIP is there early. A run that was killed goes on
     from `checkpoint` and ends with the same bits as one that was not.
     Raises ValueError for a gradient that is not finite, and a checkpoint that is damaged or of another run.
     """
     folder, checkpoint = Path(folder), Path(checkpoint)
-    run = _Run(recipe)
+    run = _Pretraining(settings)
     first = run.resume(checkpoint)
     write_lists(folder)
     measured, start = [], time.perf_counter()
-    with progress(recipe.steps, "pretraining", done=first) as bar:
-        for step in range(first, recipe.steps):
+    with progress(settings.steps, "pretraining", done=first) as bar:
+        for step in range(first, settings.steps):
             measured.append(run.step(step))
             bar.update()
-            if (step + 1) % recipe.every == 0 or step + 1 == recipe.steps:
+            if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
                 run.record(step, torch.stack(measured).mean(dim=0), time.perf_counter() - start, folder)
                 run.save(checkpoint)
                 measured, start = [], time.perf_counter()
@@ -124,32 +120,32 @@ def write_lists(folder: Path) -> None:
     atomic_write(folder / "words.txt", lambda file: words.to_csv(file, index=False, header=False))
 
 
-class _Run:
+class _Pretraining:
     """A pretraining run: model, heads, optimizer, and the curve so far."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe, self.vocabulary, self.curve = recipe, Vocabulary(), list[dict[str, float]]()
-        self.config = architecture(recipe.width, recipe.layers, recipe.embed_dim, recipe.resolution)
-        with seeded(recipe.seed):
-            self.model, self.heads = build(self.config, self.vocabulary), Heads(recipe.embed_dim)
-        self.frequencies, self.cast = symbol_frequencies(), autocast(recipe.precision, torch.device("cpu"))
-        self.optimizer = torch.optim.AdamW(_groups(self.model, self.heads, recipe.weight_decay), betas=(0.9, 0.98))
-        self.settings = {**asdict(recipe), "symbols": len(symbols()), "vocabulary": len(self.vocabulary)}
+    def __init__(self, settings: PretrainingSettings) -> None:
+        self.settings, self.vocabulary, self.curve = settings, Vocabulary(), list[dict[str, float]]()
+        self.config = architecture(settings.width, settings.layers, settings.embed_dim, settings.resolution)
+        with seeded(settings.seed):
+            self.model, self.heads = build(self.config, self.vocabulary), Heads(settings.embed_dim)
+        self.frequencies, self.cast = symbol_frequencies(), autocast(settings.precision, torch.device("cpu"))
+        self.optimizer = torch.optim.AdamW(_groups(self.model, self.heads, settings.weight_decay), betas=(0.9, 0.98))
+        self.identity = {**asdict(settings), "symbols": len(symbols()), "vocabulary": len(self.vocabulary)}
 
     def step(self, step: int) -> Tensor:
         """What was MEASURED, a tensor [4], in one step of training; the pictures are a function of seed and step."""
-        recipe = self.recipe
-        generator = torch.Generator().manual_seed(derived_seed(recipe.seed, step))
+        settings = self.settings
+        generator = torch.Generator().manual_seed(derived_seed(settings.seed, step))
         pictures = draw_captioned(
-            recipe.batch_size, generator, self.frequencies, recipe.jitter(step), recipe.resolution
+            settings.batch_size, generator, self.frequencies, settings.jitter(step), settings.resolution
         )
         named = mentions(pictures)
         with self.cast:
             features = encode(self.model, pictures.images, self.vocabulary.tokenize(pictures.captions))
         loss, found = contrast(*features, self.model.logit_scale, true_captions(pictures, named))
         read = [self.heads(*pair) for pair in zip(features, head_targets(pictures, named), strict=True)]
-        total = loss + recipe.head_weight(step) * (read[0][0] + read[1][0]) / 2
-        self.update(total, recipe.learning_rate(step))
+        total = loss + settings.head_weight(step) * (read[0][0] + read[1][0]) / 2
+        self.update(total, settings.learning_rate(step))
         return torch.stack([loss.detach(), 100 * found, 100 * read[0][1], 100 * read[1][1]])
 
     def update(self, loss: Tensor, rate: float) -> None:
@@ -163,7 +159,7 @@ class _Run:
         loss.backward()
         norm = nn.utils.clip_grad_norm_([*self.model.parameters(), *self.heads.parameters()], CLIP_NORM)
         if not norm.isfinite():
-            raise ValueError(f"the loss (now {loss.item()}) has no finite gradient: lower lr, now {self.recipe.lr}.")
+            raise ValueError(f"the loss (now {loss.item()}) has no finite gradient: lower lr, now {self.settings.lr}.")
         self.optimizer.step()
         self.model.logit_scale.data.clamp_(max=math.log(100))
 
@@ -172,7 +168,7 @@ class _Run:
         export(self.model, self.vocabulary, self.config, folder)
         before = self.curve[-1]["seconds"] if self.curve else 0.0
         everything, within = clean_accuracy(load_clip(f"local-dir:{folder}", device="cpu"))
-        row = {"step": step + 1, "pairs": (step + 1) * self.recipe.batch_size, "seconds": round(before + seconds)}
+        row = {"step": step + 1, "pairs": (step + 1) * self.settings.batch_size, "seconds": round(before + seconds)}
         row |= {name: round(value, 3) for name, value in zip(MEASURED, measured.tolist(), strict=True)}
         self.curve.append(row | {"clean_all": everything, "clean_within": within})
         atomic_write(folder / "training.csv", lambda file: self.frame().to_csv(file, index=False, float_format="%.5g"))
@@ -184,7 +180,7 @@ class _Run:
     def save(self, path: Path) -> None:
         """Writes the checkpoint, whole or not at all."""
         states = {name: getattr(self, name).state_dict() for name in ("model", "heads", "optimizer")}
-        atomic_write(path, lambda file: torch.save({**states, "settings": self.settings, "curve": self.curve}, file))
+        atomic_write(path, lambda file: torch.save({**states, "settings": self.identity, "curve": self.curve}, file))
 
     def resume(self, path: Path) -> int:
         """The step to go on with; ValueError for a file that is damaged or belongs to another run."""
@@ -192,7 +188,7 @@ class _Run:
             return 0
         states = ("model", "heads", "optimizer")
         content = read_checkpoint(path, {*states, "settings", "curve"})
-        require_same_settings(path, self.settings, content["settings"])
+        require_same_settings(path, self.identity, content["settings"])
         for name in states:
             getattr(self, name).load_state_dict(content[name])
         self.curve = content["curve"]
@@ -205,50 +201,3 @@ def _groups(model: nn.Module, heads: nn.Module, weight_decay: float) -> list[dic
     decayed = [weight for name, weight in named if weight.ndim >= 2 and "embedding" not in name]
     others = [weight for name, weight in named if weight.ndim < 2 or "embedding" in name]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of pretraining, one for each setting of the recipe among them."""
-    parser.add_argument("--out", type=Path, help="the open_clip folder to write, such as data/tiny-clip")
-    parser.add_argument("--checkpoint", type=Path, help="the file to go on from (default: OUT.checkpoint)")
-    parser.add_argument("--evaluate", type=Path, metavar="FOLDER", help="print the zero-shot table of a CLIP instead")
-    for setting in fields(Recipe):
-        name = "--" + setting.name.replace("_", "-")
-        parser.add_argument(name, type=type(setting.default), default=setting.default, help="default: %(default)s")
-
-
-def run(options: argparse.Namespace) -> None:
-    """Pretrains, or judges a folder; ValueError or OSError where something is wrong."""
-    out, folder = options.out, options.evaluate
-    if (out is None) == (folder is None):
-        raise ValueError("name either a folder to write, --out FOLDER, or one to judge, --evaluate FOLDER.")
-    if folder is not None:
-        print(zero_shot_table(load_clip(f"local-dir:{folder}")).round(1).to_string(index=False))
-        return
-    recipe = Recipe(**{setting.name: getattr(options, setting.name) for setting in fields(Recipe)})
-    _pretrain_until_interrupted(out, recipe, options.checkpoint or out.with_name(f"{out.name}.checkpoint"))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """`maple-lite pretrain`; exits with one sentence where something is wrong or the run is interrupted."""
-    parser = argparse.ArgumentParser(prog="maple-lite pretrain", description=__doc__)
-    add_arguments(parser)
-    try:
-        run(parser.parse_args(arguments))
-    except (ValueError, OSError) as error:
-        sys.exit(f"maple-lite pretrain: {error}")
-
-
-def _pretrain_until_interrupted(out: Path, recipe: Recipe, checkpoint: Path) -> None:
-    """Pretrains and prints the curve; when interrupted or terminated, exits with a sentence on how to go on."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        print(pretrain(out, recipe, checkpoint).round(1).to_string(index=False))
-    except KeyboardInterrupt:
-        sys.exit(f"interrupted: the same command goes on from the last checkpoint, {checkpoint}.")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-if __name__ == "__main__":
-    main()

@@ -30,6 +30,16 @@ def random_keys(n: int, generator: torch.Generator) -> Keys:
     return torch.randint(2**63 - 1, (n,), generator=generator).numpy().astype(np.uint64)
 
 
+def related_keys(keys: Keys, purpose: str) -> Keys:
+    """Keys [B] for a second thing in each picture of `keys` [B]: its numbers have nothing to do with the first's.
+
+    >>> keys = random_keys(2, torch.Generator().manual_seed(0))
+    >>> bool((related_keys(keys, "a pattern") == keys).any())
+    False
+    """
+    return _mix(keys ^ _salt(purpose))
+
+
 def uniform(keys: Keys, purpose: str, *shape: int) -> Tensor:
     """Uniform numbers in [0, 1), float32 [B, *shape], for the pictures of `keys` [B]; each purpose has its own.
 

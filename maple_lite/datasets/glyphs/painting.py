@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from maple_lite.datasets.drawing import LUMA, warp
 from maple_lite.support.counter_rng import Keys, uniform
 
 COLOURS = {
@@ -25,7 +25,6 @@ COLOURS = {
     "gray": (0.55, 0.55, 0.55),
     "white": (0.97, 0.97, 0.97),
 }
-LUMA = (0.299, 0.587, 0.114)
 CONTRAST = 0.25  # least difference in luma between a symbol and what lies behind it: legible without colour vision too
 SHADE = 0.04  # how far a picture's red may lie from the table's
 SIZES = (0.70, 0.95)  # the glyph's box in widths of the picture
@@ -97,18 +96,6 @@ def place(masks: Tensor, keys: Keys, jitter: float = 1.0, tilt: float = TILT) ->
     cos, sin = angle.cos() / side, angle.sin() / side
     room = (1 - side * (angle.cos() + angle.sin().abs())).clamp(min=0)  # what the turned box leaves
     return (INK * warp(masks, (cos, sin, -sin, cos), across * room, down * room)).clamp(max=1)
-
-
-def warp(masks: Tensor, matrix: tuple[Tensor, Tensor, Tensor, Tensor], across: Tensor, down: Tensor) -> Tensor:
-    """Masks [B, 1, R, R] read at `matrix (p - (across, down))` for each point p of the picture, which is [-1, 1]².
-
-    The four entries of the 2 x 2 matrix, row by row, and the shifts are [B].
-    """
-    xx, xy, yx, yy = matrix
-    rows = [xx, xy, -(xx * across + xy * down), yx, yy, -(yx * across + yy * down)]
-    theta = torch.stack(rows, 1).view(-1, 2, 3)
-    grid = F.affine_grid(theta, list(masks.shape), align_corners=False)
-    return F.grid_sample(masks, grid, align_corners=False)
 
 
 def paint(masks: Tensor, keys: Keys, jitter: float = 1.0, tilt: float = TILT) -> Layers:

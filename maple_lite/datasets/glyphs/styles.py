@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from maple_lite.datasets.glyphs.painting import TILT, Layers, paint, place, warp
+from maple_lite.datasets.drawing import chequered, dotted, ringed, striped, warp, wavy
+from maple_lite.datasets.glyphs.painting import TILT, Layers, paint, place
 from maple_lite.support.counter_rng import Keys, uniform
 
 CELLS = 48  # noise has this many grains across at every resolution
@@ -76,70 +76,12 @@ def draw(glyphs: Tensor, glyph_ids: Tensor, keys: Keys, style: Style = CLEAN, ji
     return layers.flatten()
 
 
-def _points(resolution: int) -> tuple[Tensor, Tensor]:
-    """Coordinates x [R, R] and y [R, R] of the pixels' middles in 0..1."""
-    middles = (torch.arange(resolution) + 0.5) / resolution
-    y, x = torch.meshgrid(middles, middles, indexing="ij")
-    return x, y
-
-
-def _turned(keys: Keys, resolution: int) -> tuple[Tensor, Tensor]:
-    """Coordinates [B, R, R] of the pixels' middles, turned and shifted at random per picture."""
-    x, y = _points(resolution)
-    turn, across, down = uniform(keys, "turned", 3, 1, 1).unbind(1)
-    cos, sin = (math.pi * turn).cos(), (math.pi * turn).sin()
-    return cos * x + sin * y + across, cos * y - sin * x + down
-
-
-def _steps(wave: Tensor, pixels: float) -> Tensor:
-    """Soft black and white [B, 1, R, R] of a wave [B, R, R] in -1..1 whose period is `pixels` long."""
-    return (wave * pixels / 6 + 0.5).clamp(0, 1).unsqueeze(1)  # the edge is about one pixel wide
-
-
-def _striped(keys: Keys, resolution: int) -> Tensor:
-    """Straight stripes in any direction."""
-    x, _ = _turned(keys, resolution)
-    return _steps((2 * math.pi * 7 * x).sin(), resolution / 7)
-
-
-def _chequered(keys: Keys, resolution: int) -> Tensor:
-    """A chequered board, eight squares wide and a little turned."""
-    x, y = _points(resolution)
-    turn, across, down = uniform(keys, "chequered", 3, 1, 1).unbind(1)
-    slope = 0.3 * (turn - 0.5)
-    wave = (math.pi * (8 * (x + slope * y) + across)).sin() * (math.pi * (8 * (y - slope * x) + down)).sin()
-    return _steps(wave, resolution / 4)
-
-
-def _dotted(keys: Keys, resolution: int) -> Tensor:
-    """A grid of dots in any direction."""
-    x, y = _turned(keys, resolution)
-    wave = (2 * math.pi * 7 * x).cos() + (2 * math.pi * 7 * y).cos() - 0.6
-    return _steps(wave, resolution / 7)
-
-
-def _ringed(keys: Keys, resolution: int) -> Tensor:
-    """Rings around a point near a corner, like orbits."""
-    x, y = _points(resolution)
-    across, down = uniform(keys, "ringed", 2, 1, 1).round().add(0.3 * uniform(keys, "ring shift", 2, 1, 1)).unbind(1)
-    radius = ((x - across) ** 2 + (y - down) ** 2).sqrt()
-    return _steps((2 * math.pi * 7 * radius).sin(), resolution / 7)
-
-
-def _wavy(keys: Keys, resolution: int) -> Tensor:
-    """Wavy lines, as on a banknote."""
-    x, y = _points(resolution)
-    across, down = uniform(keys, "wavy", 2, 1, 1).unbind(1)
-    height = y + 0.06 * (2 * math.pi * (2 * x + across)).sin()
-    return _steps((2 * math.pi * (8 * height + down)).sin(), resolution / 8)
-
-
 PATTERNS: dict[str, Callable[[Keys, int], Tensor]] = {
-    "chequered": _chequered,
-    "dotted": _dotted,
-    "ringed": _ringed,
-    "striped": _striped,
-    "wavy": _wavy,
+    "chequered": chequered,
+    "dotted": dotted,
+    "ringed": ringed,
+    "striped": striped,
+    "wavy": wavy,
 }
 """Patterns [B, 1, R, R] in 0..1 of a second colour in the background; the strength is its opacity."""
 
@@ -201,7 +143,7 @@ def _rendered(layers: Layers, strength: float) -> Layers:
     mask, one = layers.mask, torch.ones(len(layers.mask))
     slanted = warp(mask, (one, SLANT * one, 0 * one, one), 0 * one, 0 * one)
     inverted = place(torch.ones_like(mask), layers.keys) - mask
-    hatched = mask * (0.4 + 0.6 * _striped(layers.keys, layers.resolution))
+    hatched = mask * (0.4 + 0.6 * striped(layers.keys, layers.resolution))
     renditions = torch.stack(
         [torch.lerp(mask, _grown(mask), 0.7), slanted, inverted, hatched, mask], 1
     )  # [B, 5, 1, R, R]

@@ -1,0 +1,1 @@
+"""The drawn world: emoji by two artists, before many grounds and in twelve looks."""

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from maple_lite.course.plots import TITLES
 from maple_lite.datasets.glyphs.drawn import DRAWN
 from maple_lite.datasets.glyphs.styles import VARIANTS
 from maple_lite.experiments.grid import SMALL, SOURCE
 from maple_lite.experiments.published import paper, stored
 from maple_lite.experiments.summaries import averages, levels, over_seeds, unchanged
+from maple_lite.experiments.titles import TITLES
 from maple_lite.support.files import atomic_write, data_folder
 
 PRESETS = {

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 
 import matplotlib
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from maple_lite.course.gallery import plot_gallery, write_galleries
 from maple_lite.datasets.glyphs.drawn import DRAWN, TARGETS, TEMPLATES, TEST_IMAGES, drawn
-from maple_lite.datasets.glyphs.glyphs import glyph_masks, symbols, symbols_of
+from maple_lite.datasets.glyphs.glyphs import (
+    FONTS,
+    STORED,
+    _stored_masks,
+    draw_masks,
+    glyph_masks,
+    symbols,
+    symbols_of,
+    write_sheets,
+)
 from maple_lite.datasets.glyphs.painting import COLOURS, CONTRAST, LUMA, Layers, choose_colours, warp
 from maple_lite.datasets.glyphs.styles import CLEAN, EFFECTS, FAR_TILT, KINDS, STYLES, TILT, VARIANTS, Style, draw
 from maple_lite.pretraining.captions import caption_words, draw_captioned, symbol_frequencies
 from maple_lite.support.counter_rng import random_keys, uniform
+from maple_lite.support.files import data_folder
 
 matplotlib.use("agg")
 
@@ -323,6 +336,34 @@ def test_bad_input_is_answered_with_what_to_do(call, words):
 def test_an_index_beyond_the_pictures_is_an_index_error(index):
     with pytest.raises(IndexError, match="items 0 to 599"):
         drawn("chess")[index]
+
+
+@pytest.mark.parametrize("font", FONTS)
+def test_the_stored_masks_are_those_that_matplotlib_draws(font):
+    characters = "".join(symbol.character for symbol in symbols())
+    stored, now = glyph_masks(characters, STORED, font), draw_masks(characters, STORED, font)
+    torch.testing.assert_close(stored, now, atol=0.1, rtol=0)  # another FreeType rounds edges otherwise
+    assert (stored != now).float().mean() < 0.01
+
+
+def test_sheets_are_read_as_they_were_written(tmp_path):
+    write_sheets(tmp_path)
+    for font in FONTS:
+        written, there = (Image.open(folder / f"{font}.png") for folder in (tmp_path, data_folder() / "glyphs"))
+        assert (np.array(written) != np.array(there)).mean() < 0.01
+
+
+def test_a_missing_sheet_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("MAPLE_LITE_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"regular.png is missing: restore the data folder"):
+        _stored_masks.__wrapped__("regular")
+
+
+def test_a_mask_of_another_size_without_matplotlib_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert glyph_masks("B", 48).shape == (1, 1, 48, 48)
+    with pytest.raises(ImportError, match=r"needs matplotlib: pip install 'maple-lite\[plots\]'"):
+        glyph_masks("B", 47)
 
 
 def test_a_missing_font_is_named(monkeypatch, tmp_path):

@@ -46,8 +46,8 @@ def imported(source: str, known: set[str]) -> set[str]:
 
 
 def room(module: str) -> str:
-    """The room of a module; a file at the top that is none of the nine counts as the highest room."""
-    name = module.split(".")[1]
+    """The room of a module; the top package, and a file in it that is none of the nine, count as the highest."""
+    name = module.removeprefix("maple_lite.").split(".")[0]
     return NINE if name in FILES else name if name in ROOMS else ROOMS[-1]
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from maple_lite.support.extras import require_extra
+
+require_extra("a gallery", "plots", "matplotlib", "seaborn")
+
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 

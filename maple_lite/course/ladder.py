@@ -5,12 +5,17 @@ from __future__ import annotations
 import textwrap
 from typing import Any, NamedTuple
 
+from maple_lite.support.extras import require_extra
+
+require_extra("the ladder", "plots", "matplotlib", "seaborn")
+
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from maple_lite.course.plots import COUPLING, FROZEN, HEIGHT, LANGUAGE, TITLES, VISION
+from maple_lite.course.plots import COUPLING, FROZEN, HEIGHT, LANGUAGE, VISION
+from maple_lite.experiments.titles import TITLES
 
 LAYERS = 6  # of both towers, as in the tiny CLIP
 OWN, NEW, GAP = 2.0, 1.0, 2.4  # widths: of a tower's own tokens, of its prompts, and between the towers

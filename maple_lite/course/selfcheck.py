@@ -7,8 +7,8 @@ import time
 import open_clip
 import torch
 
-from maple_lite.course.plots import TITLES
 from maple_lite.experiments.tasks import base_to_novel
+from maple_lite.experiments.titles import TITLES
 from maple_lite.loading import load_clip
 from maple_lite.pretraining.gauges import pictures
 from maple_lite.protocol import base_and_novel

@@ -31,6 +31,7 @@ from maple_lite.experiments.table import ResultTable
 from maple_lite.experiments.tasks import SEEDS
 from maple_lite.learners import METHODS
 from maple_lite.storage.learner_files import save_learner
+from maple_lite.support.extras import require_extra
 from maple_lite.support.names import require_count, require_name
 from maple_lite.support.progress import progress
 from maple_lite.support.version import code_version
@@ -174,10 +175,9 @@ def _processes(where: Where, jobs: int | None, cluster: str | None) -> Iterator[
 
 def _client(address: str) -> Any:
     """A client of the Dask scheduler at `address`; OSError or ImportError with what to do."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ImportError("a cluster needs Dask: pip install 'maple-lite[cluster]'.") from error
+    require_extra("a cluster", "cluster", "distributed")
+    from distributed import Client
+
     try:
         return Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:

@@ -1,5 +1,9 @@
 """The figures of the course: every one takes plain numbers or a frame, and draws one idea on one Axes."""
 
+from maple_lite.support.extras import require_extra
+
+require_extra("a figure", "plots", "matplotlib", "seaborn")
+
 from maple_lite.course.plots.classes import plot_confusion, plot_features
 from maple_lite.course.plots.curves import plot_few_shot, plot_levels, plot_loss
 from maple_lite.course.plots.dots import plot_detection, plot_targets, plot_variants
@@ -8,8 +12,9 @@ from maple_lite.course.plots.gallery import plot_gallery
 from maple_lite.course.plots.inside import plot_nearest_words, plot_prompt_attention
 from maple_lite.course.plots.methods import plot_base_against_novel, plot_base_to_novel, plot_cost
 from maple_lite.course.plots.pictures import plot_picture, plot_predictions, plot_probabilities
-from maple_lite.course.plots.style import COLOURS, COUPLING, FROZEN, INK, LANGUAGE, MARKERS, SPLITS, TITLES, VISION
+from maple_lite.course.plots.style import COLOURS, COUPLING, FROZEN, INK, LANGUAGE, MARKERS, SPLITS, VISION
 from maple_lite.course.plots.towers import GAP, HEIGHT, PROMPT, plot_prompts
+from maple_lite.experiments.titles import TITLES
 
 __all__ = [
     "COLOURS",

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from maple_lite.experiments.titles import TITLES
 from maple_lite.support.names import require_name
 
 LANGUAGE, VISION, COUPLING = "#0072B2", "#009E73", "#D55E00"
@@ -27,13 +28,13 @@ class Look(NamedTuple):
 
 
 LOOKS = {
-    "zeroshot": Look("zero-shot", "#7F7F7F", "X"),
-    "coop": Look("CoOp", "#E69F00", "s"),
-    "cocoop": Look("CoCoOp", "#56B4E9", "D"),
-    "vpt": Look("VPT", VISION, "^"),
-    "language": Look("deep language", LANGUAGE, "v"),
-    "ivlp": Look("IVLP", "#CC79A7", "P"),
-    "maple": Look("MaPLe", COUPLING, "o"),
+    "zeroshot": Look(TITLES["zeroshot"], "#7F7F7F", "X"),
+    "coop": Look(TITLES["coop"], "#E69F00", "s"),
+    "cocoop": Look(TITLES["cocoop"], "#56B4E9", "D"),
+    "vpt": Look(TITLES["vpt"], VISION, "^"),
+    "language": Look(TITLES["language"], LANGUAGE, "v"),
+    "ivlp": Look(TITLES["ivlp"], "#CC79A7", "P"),
+    "maple": Look(TITLES["maple"], COUPLING, "o"),
     "probe": Look("linear probe", INK, "*"),
 }
 """The seven methods and the linear probe; a method that prompts one tower has its branch's colour."""
@@ -43,9 +44,6 @@ COLOURS = {method: look.colour for method, look in LOOKS.items() if method != "p
 
 MARKERS = {method: look.marker for method, look in LOOKS.items() if method != "probe"}
 """One marker per method, so that no meaning is by colour alone."""
-
-TITLES = {method: look.title for method, look in LOOKS.items() if method != "probe"}
-"""The name of every method as prose has it."""
 
 
 def look_of(method: object) -> Look:

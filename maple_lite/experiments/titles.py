@@ -1,0 +1,12 @@
+"""The names of the methods as people read them."""
+
+TITLES = {
+    "zeroshot": "zero-shot",
+    "coop": "CoOp",
+    "cocoop": "CoCoOp",
+    "vpt": "VPT",
+    "language": "deep language",
+    "ivlp": "IVLP",
+    "maple": "MaPLe",
+}
+"""The name of every method of `METHODS` in tables, figures and prose."""

@@ -32,7 +32,9 @@ import pandas as pd
 import torch
 
 from maple_lite import CoOp, MaPLe, PromptedCLIP, PromptLearner, base_and_novel
-from maple_lite import attention, fit, inside, load_clip, ood, preset, seeded, words
+from maple_lite import fit, load_clip, preset, seeded
+from maple_lite.analysis import attention, ood, words
+from maple_lite.analysis import features as inside
 from maple_lite.pretraining.captions import caption_words
 from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.course.plots import COLOURS, TITLES, plot_confusion, plot_detection, plot_features

@@ -1,7 +1,7 @@
 """The common mistakes of every exercise: `python lessons/mistakes.py` writes lessons/MISTAKES.md.
 
-They are the wrong submissions of tests/banks, in their order, each beside what its check answers:
-the likely cause, as a student reads it. `--check` compares instead of writing.
+They are the tables of mistakes in maple_lite/course/exercises, in their order, each beside what its
+check answers: the likely cause, as a student reads it. `--check` compares instead of writing.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ import re
 import sys
 
 from maple_lite.course.teach.exercise import Exercise
-from maple_lite.course.teach.verdicts import ERROR, Verdict, judge
+from maple_lite.course.teach.verdicts import ERROR, Verdict
 
 import build
 
 sys.path.append(str(build.ROOT / "tests"))
-from test_banks import BANKS, EXERCISES, submission
+from test_banks import BANKS, EXERCISES, verdict_on, wrong
 
 PAGE = build.ROOT / "lessons" / "MISTAKES.md"
 MARKUP = re.compile(r"[\\*<]|(?<!\w)_|_(?!\w)|(?<=\])\(")  # what Markdown might take for its own
 SHOWN = 8  # mistakes of an exercise with their answers; the others by name
 HEAD = f"""# Common mistakes
 
-What students write, and what the check answers. For every exercise: the first {SHOWN} mistakes of
-its bank with the likely cause that the check names, then the names of the others. Mistakes with
+What students write, and what the check answers. For every exercise: its first {SHOWN} mistakes
+with the likely cause that the check names, then the names of the others. Mistakes with
 the same answer share a row. A check also says what it expected and what came, which is left out
 here. For teachers: the page gives much away.
 
-Made from `tests/banks` by `python lessons/mistakes.py`; do not edit.
+Made from the tables in `maple_lite/course/exercises` by `python lessons/mistakes.py`; do not edit.
 """
 
 
@@ -49,14 +49,14 @@ def title(lesson: str) -> str:
 
 
 def answers(number: str) -> dict[str, list[str]]:
-    """The names of an exercise's wrong submissions by what the check answers, in the bank's order.
+    """The names of an exercise's mistakes by what the check answers, in their order.
 
     A submission that raises is answered with its error.
     """
     found: dict[str, list[str]] = {}
-    for name, (source, words) in BANKS[number].wrong.items():
-        verdict = judge(EXERCISES[number][1], submission(number, name, source))
-        found.setdefault(answer(verdict, words), []).append(name)
+    for name, (cause, words) in wrong(number).items():
+        said = cause or answer(verdict_on(number, name), words)
+        found.setdefault(said, []).append(name)
     return found
 
 

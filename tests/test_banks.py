@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-import linecache
 import re
 import time
 from functools import cache
@@ -17,6 +16,8 @@ from banks import Bank
 from nbformat import NotebookNode
 
 from maple_lite.course.session import exercises_of
+from maple_lite.course.teach.exercise import Exercise
+from maple_lite.course.teach.mistakes import compiled
 from maple_lite.course.teach.verdicts import ERROR, FAILED, NOT_ATTEMPTED, PASSED, Verdict, judge
 
 ROOT = Path(__file__).parent.parent
@@ -35,8 +36,18 @@ def bank_of(lesson: str) -> dict[str, Bank]:
 LESSONS = {path.stem: path for path in build.lessons()}
 EXERCISES = {exercise.number: (lesson, exercise) for lesson in LESSONS for exercise in exercises_of(lesson)}
 BANKS = {number: bank for lesson in LESSONS for number, bank in bank_of(lesson).items() if number in EXERCISES}
+
+
+def wrong(number: str) -> dict[str, tuple[str, str]]:
+    """(cause, words) of the wrong submissions to an exercise by their names: those of its table, or of a bank."""
+    rows = EXERCISES[number][1].mistakes.rows
+    banked = {name: ("", words) for name, (_, words) in BANKS[number].wrong.items()}
+    return banked | {name: (row.cause, row.words) for name, row in rows.items()}
+
+
 RIGHT = [(number, about) for number, bank in BANKS.items() for about in bank.right]
-WRONG = [(number, about) for number, bank in BANKS.items() for about in bank.wrong]
+WRONG = [(number, about) for number in BANKS for about in wrong(number)]
+TABLES = [number for number, (_, exercise) in EXERCISES.items() if exercise.mistakes.reference]
 
 
 @cache
@@ -64,20 +75,34 @@ def checked_name(number: str) -> str:
 
 def submission(number: str, about: str, source: str) -> object:
     """What a student has who wrote `source` into the exercise's cell, with the lines known to tracebacks."""
-    file, name = f"<ipython-input bank {number} {about}>", checked_name(number)
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    namespace = dict(imported(EXERCISES[number][0]))
-    exec(compile(source, file, "exec"), namespace)
+    name = checked_name(number)
+    namespace = compiled(source, imported(EXERCISES[number][0]), f"<ipython-input bank {number} {about}>")
     made = [key for key in (name, "answer") if key in namespace]
     assert made, f"the submission {about!r} to {number} defines neither {name} nor answer"
     return namespace[made[0]]
 
 
+def mistaken(number: str, about: str) -> object:
+    """The wrong submission of a name, made with what the notebook imports."""
+    lesson, exercise = EXERCISES[number]
+    if about in exercise.mistakes.rows:
+        return exercise.mistakes.submission(about, imported(lesson))
+    return submission(number, about, BANKS[number].wrong[about][0])
+
+
 @cache
+def verdict_on(number: str, about: str) -> Verdict:
+    """What a check says of the wrong submission of a name."""
+    return timed(EXERCISES[number][1], mistaken(number, about))
+
+
 def verdict(number: str, about: str, source: str) -> Verdict:
-    """What a check says of a submission, within its time."""
-    exercise = EXERCISES[number][1]
-    tried = submission(number, about, source)
+    """What a check says of a submission."""
+    return timed(EXERCISES[number][1], submission(number, about, source))
+
+
+def timed(exercise: Exercise, tried: object) -> Verdict:
+    """What a check says, within its time."""
     start = time.process_time()
     found = judge(exercise, tried)
     assert time.process_time() - start < SECONDS
@@ -130,17 +155,28 @@ def test_a_right_submission_passes(number, about):
 
 @pytest.mark.parametrize("number, about", WRONG)
 def test_a_wrong_submission_is_told_what_is_wrong(number, about):
-    source, words = BANKS[number].wrong[about]
-    found = verdict(number, about, source)
+    cause, words = wrong(number)[about]
+    found = verdict_on(number, about)
     assert found.kind in (FAILED, ERROR), found.text(number)
-    assert len(words) > 5
-    assert words in " ".join(found.text(number).split()), found.text(number)
+    if cause:
+        assert dict(found.rows)["likely cause"] == cause, found.text(number)
+    else:
+        assert len(words) > 5
+        assert words in " ".join(found.text(number).split()), found.text(number)
     assert not any(bare in message(found) for bare in BARE), found.text(number)
+
+
+@pytest.mark.parametrize("number", TABLES)
+def test_the_reference_that_mistakes_are_patches_of_is_right(number):
+    lesson, exercise = EXERCISES[number]
+    right = exercise.mistakes.made(exercise.mistakes.reference, imported(lesson))
+    found = judge(exercise, right)
+    assert found.kind == PASSED, found.text(number)
 
 
 @pytest.mark.parametrize("number", BANKS)
 def test_the_messages_of_wrong_submissions_differ(number):
-    found = {about: message(verdict(number, about, source)) for about, (source, _) in BANKS[number].wrong.items()}
+    found = {about: message(verdict_on(number, about)) for about in wrong(number)}
     assert len(set(found.values())) == len(found), found
 
 
@@ -149,9 +185,9 @@ def test_a_bank_is_large_enough(number):
     exercise, bank = EXERCISES[number][1], BANKS[number]
     if callable(exercise.reference):
         assert len(bank.right) >= 2
-        assert len(bank.wrong) >= 4
+        assert len(wrong(number)) >= 4
     else:
         options = dict(judge(exercise, "none of the choices").rows)["expected"]
         others = options.removeprefix("one of ").count(", ") if options.startswith("one of ") else 3
         assert bank.right
-        assert len(bank.wrong) >= min(3, others)
+        assert len(wrong(number)) >= min(3, others)

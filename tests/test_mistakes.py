@@ -1,11 +1,11 @@
-"""The page of the common mistakes against the banks that it is made of."""
+"""The page of the common mistakes against the tables that it is made of."""
 
 from __future__ import annotations
 
 import mistakes
 import pytest
 from markdown_it import MarkdownIt
-from test_banks import BANKS, EXERCISES
+from test_banks import BANKS, EXERCISES, wrong
 
 from maple_lite.course.teach.verdicts import ERROR, FAILED, Verdict
 
@@ -21,18 +21,18 @@ def shown(markdown: str) -> list[str]:
     return ["".join(piece.content for piece in block.children or ()) for block in blocks if block.type == "inline"]
 
 
-def test_the_page_is_what_the_banks_make(page):
+def test_the_page_is_what_the_tables_make(page):
     assert mistakes.PAGE.read_text(encoding="utf-8") == page, "the page is stale: python lessons/mistakes.py"
 
 
-def test_a_reader_finds_every_exercise_and_under_it_every_mistake_of_its_bank(page):
+def test_a_reader_finds_every_exercise_and_under_it_every_mistake(page):
     seen = shown(page)
     headings = [f"{number} {EXERCISES[number][1].title}".replace("`", "") for number in BANKS]
     places = [seen.index(heading) for heading in headings]
     assert places == sorted(places)
     for number, start, end in zip(BANKS, places, [*places[1:], len(seen)], strict=True):
         names = [name for text in seen[start + 1 : end] for name in text.removeprefix("Also known: ").split("; ")]
-        assert set(BANKS[number].wrong) <= {name.removesuffix(".") for name in names}
+        assert set(wrong(number)) <= {name.removesuffix(".") for name in names}
 
 
 @pytest.mark.parametrize("text", ["a*b*c", "x_i _and_ y", "[1](2)", "a <b> c", "a | b", r"\*", "[p] * k, e_1 | e_2"])

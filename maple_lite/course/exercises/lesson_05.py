@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,19 +11,11 @@ from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP, write_prompt
 from maple_lite.course.exercises.lesson_03 import N_CTX, POSITIONS, TOKENS
-from maple_lite.course.exercises.shared import (
-    added,
-    at_the_end,
-    cause_of_spread,
-    draw,
-    over_sos,
-    prompts_learn,
-    pushed,
-    small_clip,
-)
+from maple_lite.course.exercises.shared import cause_of_spread, draw, prompts_learn, small_clip
 from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, equals, number, returns, unchanged
+from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import DeepLanguage
 from maple_lite.support.seeds import seeded
@@ -34,135 +26,167 @@ LENGTH = TOKENS.shape[1]
 
 # 05.1: a prompt for every layer
 
+NAMES = {"torch": torch, "F": F, "write_prompt": write_prompt, "word_ids": word_ids, "tokenize": tokenize}
 PROMPTS = [draw(N_CTX, WIDTH, seed=10 + layer) * 0.5 for layer in range(LAYERS)]
-Into = Callable[[Tensor, int, Sequence[Tensor], Tensor], Tensor]  # (x, layer, prompts, places) -> x
-DEEP_PLACES = "a deep prompt got the positional embedding: it is added once, in layer 0, and not to deep prompts"
+TOWER = """
+def encode_text(self, tokens, prompts=(), positions=None):
+    text, length = self.text, tokens.shape[1]
+    mask = text.attn_mask[:length, :length]
+    x = text.token_embedding(tokens)  # [C, L, d_t]
+    for i, block in enumerate(text.transformer.resblocks):
+        if i < len(prompts):
+            x = write_prompt(x, prompts[i], positions)
+        if i == 0:
+            x = x + text.positional_embedding[:length]
+        x = block(x, attn_mask=mask)
+    end = tokens.argmax(dim=-1)
+    x = text.ln_final(x[torch.arange(len(x), device=x.device), end])
+    return F.normalize(x @ text.text_projection, dim=-1)
+"""
+IF, WRITE, BLOCK = "if i < len(prompts):", "x = write_prompt(x, prompts[i], positions)", "x = block(x, attn_mask=mask)"
+DOOR, ADD = f"{IF}\n    {WRITE}", "x = x + text.positional_embedding[:length]"
+PLACES = f"if i == 0:\n    {ADD}"
+INSERT = "torch.cat([x[:, :1], prompts[i].expand(len(x), -1, -1), x[:, 1:]], dim=1)"
+OVER_SOS = "torch.cat([prompts[i].expand(len(x), -1, -1), x[:, len(prompts[i]) :]], dim=1)"
+OVER_EOT = "torch.cat([x[:, : -len(prompts[i])], prompts[i].expand(len(x), -1, -1)], dim=1)"
 
 
-def _tower(before: Into, after: Into | None = None, *, first: bool = True, layers: bool = True) -> Function:
-    """A text tower whose layers change their input, or output, in their own way.
-
-    `first` says whether the prompt of layer 0 is written as it should be, so that `before` is about the others, and
-    `layers` whether what the blocks put out is kept.
-    """
-
-    def encode_text(self: FrozenCLIP, tokens: Tensor, prompts: Sequence[Tensor] = (), positions: Any = None) -> Tensor:
-        text = self.text
-        x = text.token_embedding(tokens)  # [C, L, d_t]
-        places = text.positional_embedding[: tokens.shape[1]]
-        for i, block in enumerate(text.transformer.resblocks):
-            x = (_own_prompt if i == 0 and first else before)(x, i, prompts, places)
-            x = x + places if i == 0 else x
-            x = block(x, attn_mask=text.attn_mask[: x.shape[1], : x.shape[1]]) if layers else x
-            x = after(x, i, prompts, places) if after else x
-        x = text.ln_final(x[torch.arange(len(x)), tokens.argmax(dim=-1)])
-        return F.normalize(x @ text.text_projection, dim=-1)
-
-    return encode_text
+def _deep(x: str) -> dict[str, str]:
+    """A patch: the first prompt is written as it should be, and a deep one makes x what an expression says."""
+    return {WRITE: f"n = len(prompts[i])\nx = {x} if i else write_prompt(x, prompts[i], positions)"}
 
 
-def _same(x: Tensor, i: int, prompts: Sequence[Tensor], places: Tensor) -> Tensor:
-    return x
-
-
-def _write(which: Callable[[int, int], int | None]) -> Into:
-    """Writes prompt number `which(layer, J)`, or none, over 1..n."""
-
-    def into(x: Tensor, i: int, prompts: Sequence[Tensor], places: Tensor) -> Tensor:
-        chosen = which(i, len(prompts)) if len(prompts) else None
-        return x if chosen is None else write_prompt(x, prompts[chosen])
-
-    return into
-
-
-def _if_there(change: Callable[[Tensor, Tensor], Tensor]) -> Into:
-    """`change(x, prompt)` where there is a prompt for the layer."""
-    return lambda x, i, prompts, places: change(x, prompts[i]) if i < len(prompts) else x
-
-
-def _with_places(change: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Into:
-    """`change(x, prompt, places)` where there is a prompt for the layer."""
-    return lambda x, i, prompts, places: change(x, prompts[i], places) if i < len(prompts) else x
-
-
-def _own_prompt(x: Tensor, i: int, prompts: Sequence[Tensor], places: Tensor) -> Tensor:
-    return write_prompt(x, prompts[i]) if i < len(prompts) else x
-
-
-def _without_place(x: Tensor, i: int, prompts: Sequence[Tensor], places: Tensor) -> Tensor:
-    if i >= len(prompts):
-        return x
-    return write_prompt(x, prompts[i] - places[1 : 1 + len(prompts[i])] if i == 0 else prompts[i])
-
-
-AGAIN = "the positional embedding was added to all tokens in every layer: once, in layer 0, is enough"
-NONE = {
-    AGAIN: _tower(lambda x, i, prompts, places: x + places),
-    "the positional embedding is missing: it is added in layer 0, with or without prompts": _tower(
-        lambda x, i, prompts, places: x - places if i == 0 else x, first=False
-    ),
-    "the layers changed nothing: a block gives back what it made of x, so write x = block(x, attn_mask=mask)": _tower(
-        _same, layers=False
-    ),
-}
-ONE = {
-    "the prompt changed nothing: in layer 0 it is written over the words, as in lesson 03": _tower(_same, first=False),
-    "the positional embedding was added before the first prompt was written, which wiped it out there: write first, "
-    "then add": _tower(_without_place, first=False),
-    "prompts[0] was written again in later layers: prompts[i] enters layer i, once": _tower(_write(lambda i, J: 0)),
-    "the prompt came a layer late: write prompts[i] before block(x, ...) of layer i, and count layers from 0": _tower(
-        _write(lambda i, J: i - 1 if 0 < i <= J else None), first=False
-    ),
-    "the first prompt was added to the words: it replaces them": _tower(_if_there(added), first=False),
-    "the first prompt stands at 0..n-1 and writes over SOS: it replaces 1..n": _tower(_if_there(over_sos), first=False),
-    "the first prompt stands at the end, over EOT: it replaces 1..n": _tower(_if_there(at_the_end), first=False),
-}
-TWO = {
-    "only prompts[0] was used: layer 1 has a prompt of its own, prompts[1]": _tower(_same),
-    "the deep prompt was added to what stood there: it replaces it": _tower(_if_there(added)),
-    DEEP_PLACES: _tower(
-        _with_places(lambda x, prompt, places: write_prompt(x, prompt + places[1 : 1 + len(prompt)])),
-    ),
-    "the positional embedding was added again in every layer that has a prompt: once, in layer 0, is enough": _tower(
-        _with_places(lambda x, prompt, places: write_prompt(x, prompt) + places)
-    ),
-    "the deep prompt was written after its layer, and entered the next one: write it before block(x, ...)": _tower(
-        _same, lambda x, i, prompts, places: write_prompt(x, prompts[i]) if 0 < i < len(prompts) else x
-    ),
-    "every layer got the prompt of the first: it is prompts[i] for layer i": _tower(
-        _write(lambda i, J: 0 if i < J else None)
-    ),
-    "the last prompt was written again in all later layers: after it, prompts travel on": _tower(
-        _write(lambda i, J: min(i, J - 1))
-    ),
-    "the layers got their prompts in reverse order": _tower(
-        _write(lambda i, J: J - 1 - i if i < J else None), first=False
-    ),
-    "the deep prompt stands at 0..n-1 and writes over SOS: it replaces 1..n, as in layer 0": _tower(
-        _if_there(over_sos)
-    ),
-    "the deep prompt stands at the end, over EOT: it replaces 1..n, as in layer 0": _tower(_if_there(at_the_end)),
-    "the deep prompt pushed the other tokens to the right, and the end was cut off: it replaces 1..n": _tower(
-        _if_there(pushed)
-    ),
-}
-ALL = {
-    "the last layer got no prompt of its own: layer i has one whenever i < len(prompts)": _tower(
-        _write(lambda i, J: i if i < min(J, LAYERS - 1) else None)
-    )
-}
-ELSEWHERE = {
-    "the positions did not arrive, and the prompts stand at 1..n: write_prompt(x, prompts[i], positions)": _tower(
-        _own_prompt
-    ),
-    "the positions arrived in layer 0 alone: a deep prompt stands where the first one stood": _tower(
-        lambda x, i, prompts, _: write_prompt(x, prompts[i], None if i else POSITIONS) if i < len(prompts) else x,
-        first=False,
-    ),
-    "the positions arrived in deeper layers alone: the first prompt stands there, too": _tower(
-        _if_there(lambda x, prompt: write_prompt(x, prompt, POSITIONS))
-    ),
-}
+TOWER_MISTAKES = Mistakes(
+    {
+        "inserted": Mistake(
+            words="so that the sequence grows",
+            patch={WRITE: f"x = {INSERT}", ADD: "x = x + text.positional_embedding[: x.shape[1]]"},
+        ),
+        "inserted deep, mask cut to fit": Mistake(
+            words="tokens in layer 1",
+            patch={**_deep(INSERT), BLOCK: "x = block(x, attn_mask=text.attn_mask[: x.shape[1], : x.shape[1]])"},
+        ),
+        "a token too many is cut": Mistake(words="tokens were lost", patch=_deep(INSERT.replace("1:]", "2 + n :]"))),
+        "no mask": Mistake(words="without its mask", patch={BLOCK: "x = block(x)"}),
+        "mask by position": Mistake(words="passed without its name", patch={BLOCK: "x = block(x, mask)"}),
+        "the whole mask": Mistake(words="[77, 77] in layer 0", patch={BLOCK: "x = block(x, attn_mask=text.attn_mask)"}),
+        "a mask that grows with the prompts": Mistake(
+            words="the sequence is as long as before",
+            patch={
+                BLOCK: "longer = length + (len(prompts[0]) if prompts else 0)\n"
+                "x = block(x, attn_mask=text.attn_mask[:longer, :longer])"
+            },
+        ),
+        "blocks run only where there is a prompt": Mistake(
+            words="2 layers were run", patch={BLOCK: f"if i < len(prompts[:2]):\n    {BLOCK}"}
+        ),
+        "no prompt at all": Mistake(
+            "the prompt changed nothing: in layer 0 it is written over the words, as in lesson 03", {DOOR: ""}
+        ),
+        "places before the first prompt": Mistake(
+            "the positional embedding was added before the first prompt was written, which wiped it out there: write "
+            "first, then add",
+            {DOOR: PLACES, PLACES: DOOR},
+        ),
+        "prompts[0] everywhere": Mistake(
+            "prompts[0] was written again in later layers: prompts[i] enters layer i, once",
+            {DOOR: DOOR.replace("i < len(prompts)", "prompts").replace("[i]", "[0]")},
+        ),
+        "no places at all": Mistake(
+            "the positional embedding is missing: it is added in layer 0, with or without prompts", {PLACES: ""}
+        ),
+        "a layer late": Mistake(
+            "the prompt came a layer late: write prompts[i] before block(x, ...) of layer i, and count layers from 0",
+            {IF: "if 0 < i <= len(prompts):", WRITE: "x = write_prompt(x, prompts[i - 1])"},
+        ),
+        "only the first": Mistake(
+            "only prompts[0] was used: layer 1 has a prompt of its own, prompts[1]", {IF: "if i == 0 and prompts:"}
+        ),
+        "added": Mistake(
+            "the deep prompt was added to what stood there: it replaces it",
+            _deep("write_prompt(x, x[:, 1 : 1 + n] + prompts[i])"),
+        ),
+        "places for deep prompts": Mistake(
+            "a deep prompt got the positional embedding: it is added once, in layer 0, and not to deep prompts",
+            _deep("write_prompt(x, prompts[i] + text.positional_embedding[1 : 1 + n])"),
+        ),
+        "places in every layer": Mistake(
+            "the positional embedding was added to all tokens in every layer: add it once, in layer 0", {PLACES: ADD}
+        ),
+        "places wherever there is a prompt": Mistake(
+            "the positional embedding was added again in every layer that has a prompt: add it once, in layer 0",
+            {PLACES: f"if i == 0 or i < len(prompts):\n    {ADD}"},
+        ),
+        "deep prompts after their layer": Mistake(
+            "the deep prompt was written after its layer, and entered the next one: write it before block(x, ...)",
+            {IF: "if i == 0 and prompts:", BLOCK: f"{BLOCK}\nif 0 < i < len(prompts):\n    {WRITE}"},
+        ),
+        "the first for all": Mistake(
+            "every layer got the prompt of the first: it is prompts[i] for layer i", {"prompts[i]": "prompts[0]"}
+        ),
+        "the last again, deep": Mistake(
+            "the last prompt was written again in all later layers: after it, prompts travel on",
+            {IF: "if prompts and (i == 0 or len(prompts) > 1):", "prompts[i]": "prompts[min(i, len(prompts) - 1)]"},
+        ),
+        "reversed": Mistake(
+            "the layers got their prompts in reverse order", {"prompts[i]": "prompts[len(prompts) - 1 - i]"}
+        ),
+        "over SOS": Mistake(
+            "the deep prompt stands at 0..n-1 and writes over SOS: it replaces 1..n, as in layer 0", _deep(OVER_SOS)
+        ),
+        "over EOT": Mistake(
+            "the deep prompt stands at the end, over EOT: it replaces 1..n, as in layer 0", _deep(OVER_EOT)
+        ),
+        "pushed": Mistake(
+            "the deep prompt pushed the other tokens to the right, and the end was cut off: it replaces 1..n",
+            _deep(INSERT.replace("1:]", "1:-n]")),
+        ),
+        "not in the last layer": Mistake(
+            "the last layer got no prompt of its own: layer i has one whenever i < len(prompts)",
+            {IF: "if i < len(prompts) and i < len(text.transformer.resblocks) - 1:"},
+        ),
+        "detached": Mistake(words="the path is cut", patch={"prompts[i]": "prompts[i].detach()"}),
+        "the loop ends with the prompts": Mistake(
+            words="the loop ended with the prompts",
+            patch={
+                "i, block in enumerate(text.transformer.resblocks)": "i, (block, _) in "
+                "enumerate(zip(text.transformer.resblocks, prompts))"
+            },
+        ),
+        "what the layers make is lost": Mistake(
+            "the layers changed nothing: a block gives back what it made of x, so write x = block(x, attn_mask=mask)",
+            {BLOCK: "block(x, attn_mask=mask)"},
+        ),
+        "the first is added, too": Mistake(
+            "the first prompt was added to the words: it replaces them",
+            {WRITE: "x[:, 1 : 1 + len(prompts[i])] += prompts[i]"},
+        ),
+        "the first over SOS": Mistake(
+            "the first prompt stands at 0..n-1 and writes over SOS: it replaces 1..n", {WRITE: f"x = {OVER_SOS}"}
+        ),
+        "the first over EOT": Mistake(
+            "the first prompt stands at the end, over EOT: it replaces 1..n", {WRITE: f"x = {OVER_EOT}"}
+        ),
+        "positions ignored": Mistake(
+            "the positions did not arrive, and the prompts stand at 1..n: write_prompt(x, prompts[i], positions)",
+            {"prompts[i], positions": "prompts[i]"},
+        ),
+        "positions for the first alone": Mistake(
+            "the positions arrived in layer 0 alone: a deep prompt stands where the first one stood",
+            {"prompts[i], positions": "prompts[i], None if i else positions"},
+        ),
+        "positions for deep ones alone": Mistake(
+            "the positions arrived in deeper layers alone: the first prompt stands there, too",
+            {"prompts[i], positions": "prompts[i], positions if i else None"},
+        ),
+        "index out of range": Mistake(
+            "there may be fewer prompts than layers: write prompts[i] only if i < len(prompts)", {DOOR: WRITE}
+        ),
+        "no return": Mistake(words="did you forget", patch={"return F": "F"}),
+    },
+    reference=TOWER,
+    names=NAMES,
+)
 
 
 def _every_layer(fn: Function) -> None:
@@ -220,6 +244,11 @@ def _one_layer(expected: str, layer: int, x: Any, mask: Any, given: int) -> None
         raise Finding(expected, f"a mask {list(mask.shape)} in layer {layer}", cause)
 
 
+def _same(name: str, *prompts: Any) -> Facet:
+    """A facet: with these prompts, and positions, the features are the package's."""
+    return equals((small_clip(), TOKENS, *prompts), FrozenCLIP.encode_text, name=name)
+
+
 ENCODE_TEXT = Exercise(
     number="05.1",
     title="A new prompt at every layer",
@@ -227,24 +256,12 @@ ENCODE_TEXT = Exercise(
     facets=(
         Facet("every layer gets the whole sentence", _every_layer),
         returns((small_clip(), TOKENS, PROMPTS), (3, JOINT), letters="C, D"),
-        equals((small_clip(), TOKENS), FrozenCLIP.encode_text, name="without prompts it is CLIP's own", mistakes=NONE),
-        equals((small_clip(), TOKENS, PROMPTS[:1]), FrozenCLIP.encode_text, name="J = 1 is CoOp", mistakes=ONE),
-        equals(
-            (small_clip(), TOKENS, PROMPTS[:2]),
-            FrozenCLIP.encode_text,
-            name="J = 2: a deep prompt, which then travels on",
-            mistakes=TWO,
-        ),
-        equals(
-            (small_clip(), TOKENS, PROMPTS), FrozenCLIP.encode_text, name="J = K: a prompt in every layer", mistakes=ALL
-        ),
+        _same("without prompts it is CLIP's own"),
+        _same("J = 1 is CoOp", PROMPTS[:1]),
+        _same("J = 2: a deep prompt, which then travels on", PROMPTS[:2]),
+        _same("J = K: a prompt in every layer", PROMPTS),
         prompts_learn(small_clip(), TOKENS, PROMPTS),
-        equals(
-            (small_clip(), TOKENS, PROMPTS[:2], POSITIONS),
-            FrozenCLIP.encode_text,
-            name="prompts at other positions",
-            mistakes=ELSEWHERE,
-        ),
+        _same("prompts at other positions", PROMPTS[:2], POSITIONS),
         unchanged((small_clip(), TOKENS, PROMPTS)),
     ),
     hints=(
@@ -257,6 +274,7 @@ ENCODE_TEXT = Exercise(
         "if i == 0: x = x + text.positional_embedding[:length]; x = block(x, attn_mask=mask).",
     ),
     meaning="Every layer can now be told something of its own, and with a list of one prompt this is CoOp.",
+    mistakes=TOWER_MISTAKES,
 )
 
 
@@ -281,15 +299,116 @@ def _words(n_ctx: int, init: str = INIT) -> Tensor:
     return small_clip().text.token_embedding.weight[word_ids(init)[:n_ctx]]
 
 
-SHAPES = {  # of wrong prompts, and what makes them
-    (N_CTX, JOINT): "these are as wide as the joint space: the text tower's layers are clip.text_width wide",
-    (N_CTX, 64): "these are as wide as the image tower: prompts of the text tower have clip.text_width",
-    (WIDTH, N_CTX): "the two dimensions are exchanged: tokens first, then numbers per token",
-    (WIDTH,): "one token came: a prompt has n_ctx of them",
-    (1, N_CTX, WIDTH): "a dimension of length 1 came along: a prompt is [n, d_t]",
-    (N_CTX + 2, WIDTH): "SOS and EOT came along: word_ids(init) gives the words alone",
-    (N_CTX + 1, WIDTH): "SOS or EOT came along: word_ids(init) gives the words alone",
-}
+START = """
+def deep_prompts(clip, n_ctx, depth, init="a photo of a"):
+    first = clip.text.token_embedding.weight[word_ids(init)[:n_ctx]].clone()
+    others = [0.02 * torch.randn(n_ctx, clip.text_width, device=clip.device) for _ in range(depth - 1)]
+    return torch.nn.ParameterList([first, *others])
+"""
+FIRST = "clip.text.token_embedding.weight[word_ids(init)[:n_ctx]].clone()"
+OTHER_ONES = "0.02 * torch.randn(n_ctx, clip.text_width, device=clip.device)"
+OTHERS, MADE = f"[{OTHER_ONES} for _ in range(depth - 1)]", "torch.nn.ParameterList([first, *others])"
+
+START_MISTAKES = Mistakes(
+    {
+        "a plain list": Mistake(
+            "a plain list hides its tensors from the optimiser: make a torch.nn.ParameterList of it",
+            {MADE: "[torch.nn.Parameter(p) for p in [first, *others]]"},
+        ),
+        "one tensor": Mistake(
+            "one tensor came: torch.nn.ParameterList takes a list with a prompt for every layer",
+            {MADE: "torch.nn.Parameter(torch.stack([first, *others]))"},
+        ),
+        "no return": Mistake(words="did you forget", patch={"return torch": "made = torch"}),
+        "one too many": Mistake(
+            "J counts the first layer: the prompt from words, and depth - 1 others", {"depth - 1": "depth"}
+        ),
+        "the first is missing": Mistake(
+            "the prompt of the first layer is missing: one from words, and depth - 1 others",
+            {MADE: "torch.nn.ParameterList(others)"},
+        ),
+        "the first alone": Mistake(
+            "only the first is there: depth - 1 others follow it in the same list",
+            {MADE: "torch.nn.ParameterList([first])"},
+        ),
+        "joint width": Mistake(
+            "these are as wide as the joint space: the text tower's layers are clip.text_width wide",
+            {"clip.text_width": "clip.embed_dim"},
+        ),
+        "image width": Mistake(
+            "these are as wide as the image tower: prompts of the text tower have clip.text_width",
+            {"clip.text_width": "clip.vision_width"},
+        ),
+        "transposed": Mistake(
+            "the two dimensions are exchanged: tokens first, then numbers per token",
+            {"n_ctx, clip.text_width": "clip.text_width, n_ctx"},
+        ),
+        "one token": Mistake(
+            "one token came: a prompt has n_ctx of them", {"n_ctx, clip.text_width": "clip.text_width"}
+        ),
+        "a dimension for the classes": Mistake(
+            "a dimension of length 1 came along: a prompt is [n, d_t]",
+            {"n_ctx, clip.text_width": "1, n_ctx, clip.text_width"},
+        ),
+        "words of one's own": Mistake(
+            "the words of init arrive as an argument: word_ids(init), and no words of your own",
+            {"word_ids(init)": 'word_ids("a photo of a")'},
+        ),
+        "SOS and EOT": Mistake(
+            "SOS and EOT came along: word_ids(init) gives the words alone",
+            {FIRST: "clip.text.token_embedding(tokenize([init]).to(clip.device))[0]"},
+        ),
+        "the words and EOT": Mistake(
+            "SOS or EOT came along: word_ids(init) gives the words alone",
+            {FIRST: "clip.text.token_embedding(tokenize([init]).to(clip.device))[0, 1:]"},
+        ),
+        "starts at SOS": Mistake(
+            "the first token is SOS: word_ids(init) gives the words alone",
+            {FIRST: "clip.text.token_embedding(tokenize([init]).to(clip.device))[0, :n_ctx]"},
+        ),
+        "all at random": Mistake(words="the first prompt is random", patch={FIRST: OTHER_ONES}),
+        "places in the first": Mistake(
+            "the positional embedding is in it: encode_text adds that later, so that it would count twice",
+            {".clone()": " + clip.text.positional_embedding[1 : 1 + n_ctx]"},
+        ),
+        "the last words": Mistake(
+            "with n_ctx = 2 the first two words are learned, 'a photo': take ids[:n_ctx]", {"[:n_ctx]": "[-n_ctx:]"}
+        ),
+        "always four words": Mistake(words="must have as many tokens, not 4", patch={"[:n_ctx]": ""}),
+        "words and noise": Mistake(words="something was added to the words", patch={".clone()": f" + {OTHER_ONES}"}),
+        "zeros first": Mistake(
+            words="all numbers of the first prompt are equal", patch={FIRST: "torch.zeros(n_ctx, clip.text_width)"}
+        ),
+        "all from words": Mistake(words="the words were copied into deep layers", patch={OTHER_ONES: "first.clone()"}),
+        "one parameter for all": Mistake(
+            words="share one and the same parameter",
+            patch={MADE: "torch.nn.ParameterList([torch.nn.Parameter(first)] * depth)"},
+        ),
+        "one deep parameter": Mistake(
+            words="repeats one parameter", patch={OTHERS: f"[torch.nn.Parameter({OTHER_ONES})] * (depth - 1)"}
+        ),
+        "copies of one draw": Mistake(
+            words="copies of one draw",
+            patch={OTHERS: f"[{OTHER_ONES}] * (depth - 1)", "*others": "*(other.clone() for other in others)"},
+        ),
+        "zeros": Mistake(words="get the same gradient", patch={OTHER_ONES: "torch.zeros(n_ctx, clip.text_width)"}),
+        "standard normal": Mistake(words="multiply by 0.02", patch={"0.02 * torch.randn": "torch.randn"}),
+        "squared": Mistake(words="squared once too often", patch={"0.02": "0.02**2"}),
+        "square root": Mistake(words="square root of 0.02", patch={"0.02": "0.02**0.5"}),
+        "uniform": Mistake(words="draws from 0 to 1", patch={"randn": "rand"}),
+        "uniform around 0": Mistake(
+            words="these are not normal", patch={OTHER_ONES: "0.04 * torch.rand(n_ctx, clip.text_width) - 0.02"}
+        ),
+        "0.2": Mistake(words="times what it should be", patch={"0.02": "0.2"}),
+        "a seed inside": Mistake(
+            words="a seed is set inside the function", patch={"first = ": "torch.manual_seed(0)\nfirst = "}
+        ),
+        "frozen": Mistake(words="would never learn", patch={MADE: f"{MADE}.requires_grad_(False)"}),
+        "three layers always": Mistake(words="a number stands where depth should", patch={"depth - 1": "2"}),
+    },
+    reference=START,
+    names=NAMES,
+)
 
 
 def _parameter_list(fn: Function) -> None:
@@ -300,23 +419,13 @@ def _parameter_list(fn: Function) -> None:
         cause = "return a torch.nn.ParameterList: J prompts, one per layer"
         if made is None:
             cause = cause_of_type(None, nn.ParameterList)
-        elif isinstance(made, list | tuple):
-            cause = "a plain list hides its tensors from the optimiser: make a torch.nn.ParameterList of it"
-        elif isinstance(made, Tensor):
-            cause = "one tensor came: torch.nn.ParameterList takes a list with a prompt for every layer"
-        raise Finding(wanted, describe(made), cause)
+        raise Finding(wanted, describe(made), cause, type(made).__name__)
     if len(made) != LAYERS:
-        known = {
-            LAYERS + 1: "J counts the first layer: the prompt from words, and depth - 1 others",
-            LAYERS - 1: "the prompt of the first layer is missing: one from words, and depth - 1 others",
-            1: "only the first is there: depth - 1 others follow it in the same list",
-        }
-        cause = known.get(len(made), "one prompt per layer, depth of them")
-        raise Finding(wanted, f"a ParameterList of {len(made)}", cause)
+        raise Finding(wanted, f"a ParameterList of {len(made)}", "make one prompt per layer, depth of them", len(made))
     for layer, prompt in enumerate(made):
         if prompt.shape != (N_CTX, WIDTH):
-            cause = SHAPES.get(tuple(prompt.shape), "a prompt is [n_ctx, clip.text_width]")
-            raise Finding(wanted, f"prompt {layer} is {describe(prompt.data)}", cause)
+            came, cause = f"prompt {layer} is {describe(prompt.data)}", "a prompt is [n_ctx, clip.text_width]"
+            raise Finding(wanted, came, cause, tuple(prompt.shape))
 
 
 def _first_from_words(fn: Function) -> None:
@@ -325,28 +434,18 @@ def _first_from_words(fn: Function) -> None:
         came = _made(fn, n_ctx)[0].detach()
         if not agree(_words(n_ctx), came, 1e-5):
             words = f"the embeddings of {' '.join(INIT.split()[:n_ctx])!r}"
-            raise Finding(words, "other numbers in the first prompt", _cause_of_first(came, n_ctx))
+            raise Finding(words, "other numbers in the first prompt", _cause_of_first(came, n_ctx), [n_ctx, came], 1e-5)
     came = _made(fn, init=(OTHER,))[0].detach()
     if not agree(_words(N_CTX, OTHER), came, 1e-5):
         kept = agree(_words(N_CTX), came, 1e-5)
-        cause = "the words of init arrive as an argument: word_ids(init), and no words of your own"
         got = f"the embeddings of {INIT!r}" if kept else "other numbers in the first prompt"
-        raise Finding(f"the embeddings of {OTHER!r}, with init={OTHER!r}", got, cause)
+        cause = "the first prompt starts as the words of init, word_ids(init)[:n_ctx]"
+        raise Finding(f"the embeddings of {OTHER!r}, with init={OTHER!r}", got, cause, came, 1e-5)
 
 
 def _cause_of_first(came: Tensor, n_ctx: int) -> str:
     """What makes a first prompt that is not the words' embeddings."""
-    table, places = small_clip().text.token_embedding.weight, small_clip().text.positional_embedding
-    wanted, last = _words(n_ctx), table[word_ids(INIT)[-n_ctx:]]
-    known = {
-        "the first token is SOS: word_ids(init) gives the words alone": table[tokenize([INIT])[0, :n_ctx]],
-        "the positional embedding is in it: encode_text adds that later, so that it would count twice": wanted
-        + places[1 : 1 + n_ctx],
-        "with n_ctx = 2 the first two words are learned, 'a photo': take ids[:n_ctx]": last,
-    }
-    for cause, wrong in known.items():
-        if agree(wrong, came, 1e-5):
-            return cause
+    wanted = _words(n_ctx)
     if came.shape != wanted.shape:
         return f"with n_ctx = {n_ctx} the prompt must have as many tokens, not {len(came)}: take ids[:n_ctx]"
     if came.std() < 1e-8:
@@ -425,6 +524,7 @@ DEEP_PROMPTS = Exercise(
         "torch.nn.ParameterList([first, *others]).",
     ),
     meaning="The first prompt begins as words, the others as noise: between layers there are no words to begin with.",
+    mistakes=START_MISTAKES,
 )
 
 
@@ -467,6 +567,18 @@ WHO_SEES_WHOM = Exercise(
         "the tokens after it, up to EOT at 7.",
     ),
     meaning="A prompt speaks to the class name and never hears it: its states are the same for all classes.",
+    mistakes=Mistakes(
+        {
+            "all": Mistake(WHY[0], value=list(range(8))),
+            "the prompts, too": Mistake(WHY[1], value=[1, 2, 3, 4, 5, 6, 7]),
+            "the last prompt": Mistake(words="with position 4", value=[4, 5, 6, 7]),
+            "EOT alone": Mistake(WHY[5], value=[7]),
+            "the name alone": Mistake(WHY[6], value=5),
+            "without EOT": Mistake(WHY[7], value=[5, 6]),
+            "words": Mistake(words="write positions from 0 to 7", value=["leo", ".", "EOT"]),
+            "out of range": Mistake(words="[5, 6, 7, 8]", value=[5, 6, 7, 8]),
+        },
+    ),
 )
 
 
@@ -476,29 +588,37 @@ NUMBERS = Exercise(
     number="05.4",
     title="Count the numbers of all layers",
     reference=24_576,
-    facets=(
-        number(
-            24_576,
-            0.5,
-            {
-                2_048: "that is one layer, which is CoOp: here every layer has a prompt of its own",
-                22_528: "J counts the first layer, too: 12 prompts, and not 11",
-                26_624: "J counts the first layer already: 12 prompts, and not 13",
-                36_864: "768 is the width of the image tower: these prompts stand in the text tower",
-                6_144: "that is one token per layer: there are n = 4",
-                48: "those are tokens: each of them has d_t = 512 numbers",
-                49_152: "twice too many: in this lesson the text tower alone has prompts",
-                24_576_000: "the prompts are the same for all classes: do not count those",
-                3_072: "that is our tiny CLIP (6 layers of width 128): the question is about ViT-B/16",
-            },
-        ),
-    ),
+    facets=(number(24_576, 0.5),),
     hints=(
         "How many layers have a prompt? How many tokens has each prompt, and how many numbers has a token?",
         "All J prompts have the same shape [n, d_t], whether they start as words or at random.",
         "J * n * d_t, with J = 12, n = 4 and d_t = 512.",
     ),
     meaning="Depth costs numbers in proportion: J times CoOp's, and still few beside CLIP's 150 million.",
+    mistakes=Mistakes(
+        {
+            "CoOp's": Mistake(
+                "that is one layer, which is CoOp: here every layer has a prompt of its own", value=4 * 512
+            ),
+            "eleven": Mistake("J counts the first layer, too: 12 prompts, and not 11", value=11 * 4 * 512),
+            "thirteen": Mistake("J counts the first layer already: 12 prompts, and not 13", value=13 * 4 * 512),
+            "768": Mistake(
+                "768 is the width of the image tower: these prompts stand in the text tower", value=12 * 4 * 768
+            ),
+            "one token": Mistake("that is one token per layer: there are n = 4", value=12 * 512),
+            "tokens": Mistake("those are tokens: each of them has d_t = 512 numbers", value=12 * 4),
+            "both towers": Mistake(
+                "twice too many: in this lesson the text tower alone has prompts", value=2 * 12 * 4 * 512
+            ),
+            "per class": Mistake(
+                "the prompts are the same for all classes: do not count those", value=1000 * 12 * 4 * 512
+            ),
+            "the tiny one": Mistake(
+                "that is our tiny CLIP (6 layers of width 128): the question is about ViT-B/16", value=6 * 4 * 128
+            ),
+            "words": Mistake(words="write digits", value="24 thousand"),
+        },
+    ),
 )
 
 EXERCISES: tuple[Exercise, ...] = (ENCODE_TEXT, DEEP_PROMPTS, WHO_SEES_WHOM, NUMBERS)

@@ -80,13 +80,16 @@ def cause_of_shape(wanted: Sequence[int], came: Sequence[int]) -> str:
     return f"{count}: print the shape after every line"
 
 
-def mismatch(expected: Any, came: Any, cause: str = "", because: str = "") -> Finding:
-    """The Finding of a value that came instead of another: written out where small, with `cause` or a guess at it."""
+def mismatch(expected: Any, came: Any, cause: str = "", because: str = "", atol: float = 1e-5) -> Finding:
+    """The Finding of a value that came instead of another: written out where small, with `cause` or a guess at it.
+
+    What came is its evidence. Numbers of it agree with those of a known mistake to `atol`.
+    """
     wanted, got = literal(expected), literal(came)
     if wanted == got:  # large tensors by their shapes
         wanted, got = _where_most(expected, came)
     because = f", because {because}" if because else ""
-    return Finding(wanted + because, got, cause or _guess(expected, came))
+    return Finding(wanted + because, got, cause or _guess(expected, came), came, atol)
 
 
 def cause_of_error(error: Exception) -> str:

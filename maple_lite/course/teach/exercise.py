@@ -1,20 +1,35 @@
-"""What an exercise is: a reference, facets that check a submission, hints, and a sentence for the one who passes."""
+"""What an exercise is: a reference, facets that check a submission, its mistakes, hints, and a sentence for a pass."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from maple_lite.course.teach.mistakes import Mistakes
+from maple_lite.course.teach.values import RELATIVE, agree
 
 HINTS = 3
 
 
 class Finding(Exception):
-    """What a facet found: what was expected, what came instead, and the likely cause, each a phrase or sentence."""
+    """What a facet found: what was expected, what came instead, and the likely cause, each a phrase or sentence.
 
-    def __init__(self, expected: str, came: str, cause: str) -> None:
+    `evidence` is what came, for comparing. The check runs the mistakes of the exercise's table through the same facet,
+    and the first that leads to the same evidence names the cause in place of this one. Numbers agree to `atol`, and to
+    `rtol` of them. Without evidence, the cause of the facet stands.
+    """
+
+    def __init__(
+        self, expected: str, came: str, cause: str, evidence: Any = None, atol: float = 0.0, rtol: float = RELATIVE
+    ) -> None:
         super().__init__(f"expected {expected}; got {came}; likely cause: {cause}")
         self.expected, self.came, self.cause = expected, came, cause
+        self.evidence, self.atol, self.rtol = evidence, atol, rtol
+
+    def alike(self, other: Finding) -> bool:
+        """Whether another finding of the same facet has the same evidence; False without any."""
+        return self.evidence is not None and agree(self.evidence, other.evidence, self.atol, self.rtol)
 
 
 class Facet(NamedTuple):
@@ -30,7 +45,8 @@ class Exercise:
 
     `reference` is the function, class or value that a check returns in place of a submission that does not pass.
     `facets` stand in teaching order: the check stops at the first that fails. `hints` are graded: a pointer to the
-    idea, how to go about it, nearly the code. `meaning` is the sentence that is printed for a pass.
+    idea, how to go about it, nearly the code. `meaning` is the sentence that is printed for a pass. `mistakes` are the
+    known ones, which name the cause where a submission fails as they do.
     """
 
     number: str
@@ -39,6 +55,7 @@ class Exercise:
     facets: tuple[Facet, ...]
     hints: tuple[str, str, str]
     meaning: str
+    mistakes: Mistakes = field(default_factory=Mistakes)
 
     def __post_init__(self) -> None:
         if not self.facets or len(self.hints) != HINTS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -53,15 +54,15 @@ def returns(
     def test(fn: Function) -> None:
         came, wanted = fn(*map(cloned, arguments)), wanted_type(kind, shape, letters)
         if not isinstance(came, kind):
-            raise Finding(wanted, describe(came), cause_of_type(came, kind))
+            raise Finding(wanted, describe(came), cause_of_type(came, kind), describe(came))
         if not isinstance(came, Tensor):
             return
         if shape is not None and came.shape != torch.Size(shape):
             known = (causes or {}).get(tuple(came.shape))
-            raise Finding(wanted, describe(came), known or cause_of_shape(shape, came.shape))
+            raise Finding(wanted, describe(came), known or cause_of_shape(shape, came.shape), tuple(came.shape))
         if dtype is not None and came.dtype != dtype:
             cause = "convert nothing: keep the type of the inputs, and check for .long(), .double() or comparisons"
-            raise Finding(f"a tensor of {dtype}", f"one of {came.dtype}", cause)
+            raise Finding(f"a tensor of {dtype}", f"one of {came.dtype}", cause, str(came.dtype))
         devices = {value.device for value in arguments if isinstance(value, Tensor)}
         if len(devices) == 1 and came.device not in devices:
             cause = "make new tensors beside the inputs, with device=x.device"
@@ -86,10 +87,12 @@ def equals(
     >>> equals((features,), ensemble, mistakes={"you averaged before normalising": average_first})
     """
 
+    wanted = cache(lambda: reference(*map(cloned, arguments)))
+
     def test(fn: Function) -> None:
-        came, wanted = call(fn, arguments), reference(*map(cloned, arguments))
-        if not agree(wanted, came, atol):
-            raise mismatch(wanted, came, _cause(came, arguments, atol, mistakes))
+        came = call(fn, arguments)
+        if not agree(wanted(), came, atol):
+            raise mismatch(wanted(), came, _cause(came, arguments, atol, mistakes), atol=atol)
 
     return Facet(name, test)
 
@@ -113,7 +116,7 @@ def by_hand(
     def test(fn: Function) -> None:
         came = call(fn, arguments)
         if not agree(expected, came, atol):
-            raise mismatch(expected, came, _cause(came, arguments, atol, mistakes), because)
+            raise mismatch(expected, came, _cause(came, arguments, atol, mistakes), because, atol)
 
     return Facet(name, test)
 
@@ -145,10 +148,10 @@ def gradient(
         for key in reaches:
             if not all(has[key]):
                 none = "no gradient" if not any(has[key]) else "a gradient for some parts only"
-                raise Finding(expected, f"{none} for {key}", (causes or {}).get(key, cut))
+                raise Finding(expected, f"{none} for {key}", (causes or {}).get(key, cut), (none, key))
         for key in spares:
             if any(has[key]):
-                raise Finding(expected, f"a gradient for {key}", (causes or {}).get(key, leak))
+                raise Finding(expected, f"a gradient for {key}", (causes or {}).get(key, leak), ("a gradient", key))
 
     return Facet(name, test)
 
@@ -186,29 +189,34 @@ def unchanged(arguments: Sequence[Any], *, name: str = "inputs stay as they are"
     return Facet(name, test)
 
 
-def choice(right: Any, causes: Mapping[Any, str], *, name: str = "the answer") -> Facet:
-    """For exercises of choice: the submission is `right`; `causes` are the other choices, and why each is wrong.
+def choice(right: Any, others: Iterable[Any], *, name: str = "the answer") -> Facet:
+    """For exercises of choice: the submission is `right`, and none of `others`.
 
-    >>> choice("novel", {"base": "the base classes are those that it was trained on"})
+    Why each of the others is wrong, the exercise's table of mistakes says (or `others` themselves, as a mapping).
+
+    >>> choice("novel", ["base", "both"])
     """
+    others = others if isinstance(others, Mapping) else dict.fromkeys(others, "compare it with the other choices")
 
     def test(answer: Any) -> None:
         said = _plain(answer)
         if said == _plain(right):
             return
-        for wrong, cause in causes.items():
+        for wrong, cause in others.items():
             if said == _plain(wrong):
-                raise Finding("another choice", describe(answer), cause)
-        options = ", ".join(map(literal, sorted([right, *causes], key=str)))
+                raise Finding("another choice", describe(answer), cause, said)
+        options = ", ".join(map(literal, sorted([right, *others], key=str)))
         raise Finding(f"one of {options}", describe(answer), "this is none of the choices: copy one as it stands there")
 
     return Facet(name, test)
 
 
 def number(right: float, atol: float, causes: Mapping[float, str] | None = None, *, name: str = "the number") -> Facet:
-    """For exercises with a number: the submission is within `atol` of `right`; `causes` say what makes wrong numbers.
+    """For exercises with a number: the submission is within `atol` of `right`.
 
-    >>> number(53.33, 0.05, {60.0: "that is the arithmetic mean"})
+    What makes wrong numbers, the exercise's table of mistakes says (or `causes`).
+
+    >>> number(53.33, 0.05)
     """
 
     def test(answer: Any) -> None:
@@ -219,11 +227,11 @@ def number(right: float, atol: float, causes: Mapping[float, str] | None = None,
             return
         for wrong, cause in (causes or {}).items():
             if abs(value - wrong) <= atol:
-                raise Finding("another number", literal(value), cause)
+                raise Finding("another number", literal(value), cause, value, atol, 0.0)
         side = "smaller" if value > right else "larger"
         near = [cause for factor, cause in FACTORS.items() if agree(right * factor, value, atol * abs(factor))]
         steps = f"this is too {'large' if value > right else 'small'}: go through the steps once more"
-        raise Finding(f"a {side} number", literal(value), near[0] if near else steps)
+        raise Finding(f"a {side} number", literal(value), near[0] if near else steps, value, atol, 0.0)
 
     return Facet(name, test)
 

@@ -73,21 +73,21 @@ def cloned(value: Any) -> Any:
     return {key: cloned(entry) for key, entry in value.items()} if type(value) is dict else value
 
 
-def agree(expected: Any, came: Any, atol: float) -> bool:
-    """Whether two values are the same: numbers and tensors to `atol` (and 1e-4 of the expected), the rest equal.
+def agree(expected: Any, came: Any, atol: float, rtol: float = RELATIVE) -> bool:
+    """Whether two values are the same: numbers and tensors to `atol` (and `rtol` of the expected), the rest equal.
 
     A list of numbers agrees with a tensor of the same, a tuple with a list; a truth value is no number.
     """
     if isinstance(expected, list | tuple) and isinstance(came, list | tuple):
-        return len(expected) == len(came) and all(agree(*pair, atol) for pair in zip(expected, came, strict=True))
+        return len(expected) == len(came) and all(agree(*pair, atol, rtol) for pair in zip(expected, came, strict=True))
     if isinstance(expected, dict) and isinstance(came, dict):
-        return expected.keys() == came.keys() and all(agree(expected[key], came[key], atol) for key in expected)
+        return expected.keys() == came.keys() and all(agree(expected[key], came[key], atol, rtol) for key in expected)
     if any(isinstance(value, Tensor | np.ndarray) or is_number(value) for value in (expected, came)):
         wanted, got = as_tensor(expected), as_tensor(came)
         truths = isinstance(expected, bool) + isinstance(came, bool)
         if wanted is None or got is None or (truths == 1 and (is_number(expected) or is_number(came))):
             return False
-        return wanted.shape == got.shape and torch.allclose(got, wanted, rtol=RELATIVE, atol=atol, equal_nan=True)
+        return wanted.shape == got.shape and torch.allclose(got, wanted, rtol=rtol, atol=atol, equal_nan=True)
     return bool(expected == came)
 
 

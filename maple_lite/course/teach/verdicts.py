@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from maple_lite.course.teach.causes import cause_of_error
-from maple_lite.course.teach.exercise import Exercise, Finding
+from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.values import cloned, describe, literal
+from maple_lite.support.seeds import seeded
 
 NOT_ATTEMPTED, ERROR, FAILED, PASSED = KINDS = ("not attempted", "error", "failed", "passed")  # from worst to best
 WIDTH = 100  # columns of a verdict
@@ -47,21 +48,61 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
         return Verdict(NOT_ATTEMPTED, [("", f"{NOTHING}: write your answer into the cell above and run it.")])
     if callable(exercise.reference) and not callable(submission):
         finding = Finding("a function", describe(submission), "pass the function itself, without calling it")
-        return Verdict(FAILED, _found("a function", finding))
+        return Verdict(FAILED, [*_found("a function", finding), ("likely cause", finding.cause)])
     tried = _watched(submission)
-    passed: list[str] = []
-    for facet in exercise.facets:
+    for place, facet in enumerate(exercise.facets):
         printed = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(printed):
-                facet.test(tried)
-        except Finding as finding:
-            rows = [("right so far", ", ".join(passed)), *_found(facet.name, finding)]
-            return Verdict(FAILED, rows + _about(tried, printed.getvalue()))
-        except Exception as error:  # whatever a student's code may raise
-            return _error(error, submission, tried, printed.getvalue())
-        passed.append(facet.name)
-    return Verdict(PASSED, [("checked", ", ".join(passed)), ("", exercise.meaning)])
+        with contextlib.redirect_stdout(printed):
+            error = _failure(facet, tried)
+        if error is not None and _is_stub(error, submission):
+            todo = "put your code in place of `raise NotImplementedError` in the cell above"
+            return Verdict(NOT_ATTEMPTED, [("", f"{NOTHING}: {todo}.")])
+        if error is not None:
+            kind, rows = _error(error, submission, tried)
+            if isinstance(error, Finding):
+                kind, rows = _failed(exercise, place, error)
+            rows.append(("likely cause", known_cause(exercise, place, error) or _own_cause(error)))
+            return Verdict(kind, rows + _about(tried, printed.getvalue()))
+    return Verdict(PASSED, [("checked", ", ".join(facet.name for facet in exercise.facets)), ("", exercise.meaning)])
+
+
+def known_cause(exercise: Exercise, place: int, error: Exception) -> str:
+    """The cause of the first known mistake that fails facet `place` as a submission did; "" for none.
+
+    It must pass the facets before, as the submission did. Two findings are alike if their evidence agrees, two other
+    errors if their kinds and messages are equal. What the wrong functions print is swallowed, and torch's random
+    numbers go on as if they had not run.
+    """
+    if isinstance(error, Finding) and error.evidence is None:
+        return ""
+    *before, facet = exercise.facets[: place + 1]
+    with seeded(0), contextlib.redirect_stdout(io.StringIO()):
+        for name, cause in exercise.mistakes.causes().items():
+            tried = _watched(exercise.mistakes.submission(name))
+            if _alike(error, _failure(facet, tried)) and not any(_failure(each, tried) for each in before):
+                return cause
+    return ""
+
+
+def _failure(facet: Facet, tried: Any) -> Exception | None:
+    """What a facet raises for a submission: a Finding, or whatever a student's code may raise; None for a pass."""
+    try:
+        facet.test(tried)
+    except Exception as error:
+        return error
+    return None
+
+
+def _alike(error: Exception, other: Exception | None) -> bool:
+    """Whether two submissions fail a facet in the same way."""
+    if isinstance(error, Finding):
+        return isinstance(other, Finding) and error.alike(other)
+    return type(error) is type(other) and str(error) == str(other)
+
+
+def _own_cause(error: Exception) -> str:
+    """The cause that a facet names, or what usually makes an error like this one."""
+    return error.cause if isinstance(error, Finding) else cause_of_error(error)
 
 
 class Watched:
@@ -113,10 +154,15 @@ def _argument(value: Any) -> str:
     return f"{words}: {written}" if shown else words
 
 
+def _failed(exercise: Exercise, place: int, finding: Finding) -> tuple[str, list[Row]]:
+    """The kind and the rows of a verdict on a submission that fails facet `place`."""
+    passed = ", ".join(facet.name for facet in exercise.facets[:place])
+    return FAILED, [("right so far", passed), *_found(exercise.facets[place].name, finding)]
+
+
 def _found(name: str, finding: Finding) -> list[Row]:
     """The rows of what a facet found."""
-    rows = [("not yet", name), ("expected", finding.expected), ("got", finding.came)]
-    return [*rows, ("likely cause", finding.cause)]
+    return [("not yet", name), ("expected", finding.expected), ("got", finding.came)]
 
 
 def _about(tried: Any, printed: str) -> list[Row]:
@@ -124,14 +170,9 @@ def _about(tried: Any, printed: str) -> list[Row]:
     return [("called with", getattr(tried, "call", "")), ("you printed", _few_lines(printed))]
 
 
-def _error(error: Exception, submission: Any, tried: Any, printed: str) -> Verdict:
-    """The verdict on a submission that raised; one that raises NotImplementedError itself is not attempted."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_own(frame.filename, submission)]
-    raised = own and frames[-1] == own[-1] and "raise" in (own[-1].line or "raise")  # torch's C++ has no frames
-    if isinstance(error, NotImplementedError) and raised:
-        todo = "put your code in place of `raise NotImplementedError` in the cell above"
-        return Verdict(NOT_ATTEMPTED, [("", f"{NOTHING}: {todo}.")])
+def _error(error: Exception, submission: Any, tried: Any) -> tuple[str, list[Row]]:
+    """The kind and the rows of a verdict on a submission that raised."""
+    own = _own_frames(error, submission)
     message = " ".join(str(error).split())
     message = message if len(message) <= MESSAGE else message[:MESSAGE] + " ..."
     rows: list[Row] = [("raised", f"{type(error).__name__}: {message}".rstrip(": "))]
@@ -140,7 +181,20 @@ def _error(error: Exception, submission: Any, tried: Any, printed: str) -> Verdi
         rows.append((f"your line {own[-1].lineno}", f"{own[-1].line or '?'}{inside}"))
     elif getattr(tried, "result", ""):
         rows.append(("your function", f"returned {tried.result}, with which the check could not go on"))
-    return Verdict(ERROR, [*rows, ("likely cause", cause_of_error(error)), *_about(tried, printed)])
+    return ERROR, rows
+
+
+def _is_stub(error: Exception, submission: Any) -> bool:
+    """Whether a submission raised NotImplementedError itself, as what a student has not written yet does."""
+    own = _own_frames(error, submission)
+    frames = traceback.extract_tb(error.__traceback__)
+    raised = own and frames[-1] == own[-1] and "raise" in (own[-1].line or "raise")  # torch's C++ has no frames
+    return isinstance(error, NotImplementedError) and bool(raised)
+
+
+def _own_frames(error: Exception, submission: Any) -> list[traceback.FrameSummary]:
+    """The places in the student's code through which an error came."""
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename, submission)]
 
 
 def _is_own(filename: str, submission: Any) -> bool:

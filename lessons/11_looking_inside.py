@@ -33,8 +33,7 @@ import torch
 
 from maple_lite import CoOp, MaPLe, PromptedCLIP, PromptLearner, base_and_novel
 from maple_lite import fit, load_clip, preset, seeded
-from maple_lite.analysis import attention, ood, words
-from maple_lite.analysis import features as inside
+from maple_lite.analysis import attention, features, ood, words
 from maple_lite.pretraining.captions import caption_words
 from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.course.plots import COLOURS, TITLES, plot_confusion, plot_detection, plot_features
@@ -87,7 +86,7 @@ encoded = {}  # (method, pictures) -> image features [N, D] and labels [N]
 for name, data in {**halves, "chess": chess}.items():
     for method in ("zeroshot", "maple"):
         model = PromptedCLIP(clip, learners[method], data.class_names)
-        encoded[method, name] = inside.features(model, data.test())
+        encoded[method, name] = features.features(model, data.test())
         encoded.setdefault(("coop", name), encoded["zeroshot", name])
 
 
@@ -414,8 +413,8 @@ ex.outcome("11.b", "more than a quarter" if left > 0.25 else "less than a quarte
 clouds = [encoded[method, "base"][0] for method in ("zeroshot", "maple")]  # 2 x [N, D]
 truths = encoded["maple", "base"][1]  # [N]
 flat = {
-    "PCA": inside.project(torch.cat(clouds), "pca"),
-    "t-SNE": inside.project(torch.cat(clouds), "tsne"),
+    "PCA": features.project(torch.cat(clouds), "pca"),
+    "t-SNE": features.project(torch.cat(clouds), "tsne"),
 }
 panels = {}
 for projection, points in flat.items():
@@ -528,7 +527,7 @@ def taken_for(method, half):
 
 counts = {(method, half): taken_for(method, half) for method in learners for half in halves}
 right = {key: 100 * np.diag(table) / table.sum(axis=1) for key, table in counts.items()}
-frequencies, rows = inside.pretraining_frequencies(), []
+frequencies, rows = features.pretraining_frequencies(), []
 for half, data in halves.items():
     found = {"zero_shot": right["zeroshot", half], "prompted": right["maple", half]}
     seen = {"half": half, "frequency": frequencies[data.class_names]}
@@ -574,7 +573,7 @@ rows = [gains]
 for half, data in parts.items():
     both = [PromptLearner(planets.template), other]
     models = [PromptedCLIP(clip, learner, data.class_names) for learner in both]
-    rows.append(inside.gain_by_frequency(*models, data.test(), frequencies).assign(half=half))
+    rows.append(features.gain_by_frequency(*models, data.test(), frequencies).assign(half=half))
 classes = pd.concat(rows, ignore_index=True)
 
 

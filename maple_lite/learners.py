@@ -1,22 +1,27 @@
-"""The seven prompt learners: which prompts exist, and how they are produced.
+"""The seven prompt learners: which prompts exist, how they are produced, and which loss trains them.
 
 A learner answers two questions, `vision_prompts()` and `text_prompts(image_features)`, because CoCoOp's text prompts
-need image features, which need the vision prompts first. `prompts[i]` enters layer i of its tower.
+need image features, which need the vision prompts first. `prompts[i]` enters layer i of its tower. A learner also owns
+its objective: `fit` calls `loss` in every step and `end_epoch` after every epoch, and knows no method by name.
 """
 
 from __future__ import annotations
 
 import copy
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.support.names import require_count, require_name
 from maple_lite.tokens import POSITIONS, move_context, name_list, spoken, tokenize, word_ids
+
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class PromptLearner(nn.Module):
@@ -25,8 +30,14 @@ class PromptLearner(nn.Module):
     `templates` is a sentence with one `{}` for the class name, or several, whose unit-norm features are averaged and
     normalised again (template ensembling, Radford et al. 2021).
 
-    >>> PromptedCLIP(clip, PromptLearner("a photo of a {}, a type of pet."), ["beagle", "pug"])
+    `config` holds the constructor's arguments, without the CLIP: `save_learner` and checkpoints keep it, and
+    `load_learner` makes the learner again from it. It is filled by itself, for learners of your own, too.
+
+    >>> PromptedCLIP(clip, PromptLearner("a photo of a {}, a type of pet."), ["beagle", "pug"]).trainable_parameters
+    0
     """
+
+    config: dict[str, Any]
 
     n_ctx: int = 0
     position: str = "end"
@@ -35,12 +46,17 @@ class PromptLearner(nn.Module):
     towers: tuple[str, ...] = ("text",)  # where its prompts are
     paper_depth: int = 12  # prompted layers of ViT-B/16 in the authors' configuration
 
+    def __new__(cls, *arguments: Any, **named: Any) -> Any:
+        """A learner without parameters yet, whose `config` holds the constructor's arguments."""
+        learner = super().__new__(cls)
+        object.__setattr__(learner, "config", constructor_arguments(cls, arguments, named))
+        return learner
+
     def __init__(self, templates: str | Sequence[str] = "a photo of a {}.", clip: FrozenCLIP | None = None) -> None:
         super().__init__()
         self.templates = [templates] if isinstance(templates, str) else list(templates or [])
         self.clip_shape = clip.shape if clip else None  # the CLIP that the parameters fit; None fits every CLIP
         self.clip_weights = clip.fingerprint if clip else None
-        self.config: dict[str, Any] = {"templates": self.templates}
         if not self.templates or any(str(template).count("{}") != 1 for template in self.templates):
             raise ValueError(f"every template needs one {{}} for the class name, got {self.templates}.")
 
@@ -51,6 +67,32 @@ class PromptLearner(nn.Module):
     def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
         """Prompts of the text tower, [n, d_t], [C, n, d_t] or, from image features [B, D], [B, 1, n, d_t]."""
         return []
+
+    def loss(self, model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        """The scalar that `fit` minimises: cross-entropy of the logits `model(images)` [B, C] with labels [B].
+
+        `model` is the PromptedCLIP of this learner. `images` are normalised [B, 3, H, W], or image features [B, D]
+        where `fit` caches them; `model(images)` and `model.encode_images(images)` take both.
+        """
+        return F.cross_entropy(model(images), labels)
+
+    def end_epoch(self, epoch: int, epochs: int) -> None:
+        """Called by `fit` after each of `epochs` epochs, counted from 0. It does nothing unless a learner says so.
+
+        What a learner keeps from epoch to epoch, in buffers or in attributes that hold tensors, numbers, text, and
+        lists or dicts of those, is part of the checkpoint.
+        """
+
+    def settle(self, **values: Any) -> None:
+        """Puts into `config` what an argument of None, or of another integer type, came to stand for."""
+        self.config |= {name: value for name, value in values.items() if name in self.config}
+
+    def for_template(self, template: str) -> PromptLearner:
+        """The learner to ask about a dataset whose zero-shot sentence is `template`: this one, if it learns anything.
+
+        Zero-shot CLIP, which learns nothing, asks every dataset in the dataset's own sentence.
+        """
+        return self if any(True for _ in self.parameters()) else ZeroShot(templates=template)
 
     def tokens(self, class_names: Sequence[str], context_length: int = 77) -> tuple[Tensor, Tensor | None]:
         """Tokens [T * C, L] of T templates x C classes, and the context's positions there (None: 1..n).
@@ -69,6 +111,17 @@ class PromptLearner(nn.Module):
             return tokens, None
         frozen = len(word_ids(self.templates[0].replace("{}.", ""))) - self.n_ctx  # words of `init` not learned
         return move_context(tokens, [frozen + len(word_ids(name)) for name in names], self.n_ctx, self.position)
+
+
+class ZeroShot(PromptLearner):
+    """Zero-shot CLIP, made like the learners that learn: from a CLIP, which it does not need.
+
+    >>> ZeroShot(clip, "a photo of a {}, a type of pet.").templates
+    ['a photo of a {}, a type of pet.']
+    """
+
+    def __init__(self, clip: FrozenCLIP | None = None, templates: str | Sequence[str] = "a photo of a {}.") -> None:
+        super().__init__(templates)
 
 
 class CoOp(PromptLearner):
@@ -92,7 +145,7 @@ class CoOp(PromptLearner):
         self.ctx = nn.Parameter(ctx)
         self.n_ctx, self.n_classes = ctx.shape[-2], None if n_classes is None else len(ctx)
         self.position = require_name("position", position, POSITIONS)
-        self.config = dict(n_ctx=self.n_ctx, init=init, n_classes=self.n_classes, position=position)
+        self.settle(n_ctx=self.n_ctx, n_classes=self.n_classes)
 
     def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
         """The context [n, d_t], or [C, n, d_t], for the first layer."""
@@ -112,7 +165,6 @@ class CoCoOp(CoOp):
         hidden = clip.embed_dim // 16
         layers = nn.Linear(clip.embed_dim, hidden), nn.ReLU(), nn.Linear(hidden, clip.text_width)
         self.meta_net = nn.Sequential(*layers).to(clip.device)
-        self.config = dict(n_ctx=self.n_ctx, init=init)
 
     def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
         """The context of every image [B, 1, n, d_t], from unit-norm image features [B, D]; ValueError without them."""
@@ -134,7 +186,7 @@ class VPT(PromptLearner):
         super().__init__("a photo of a {}.", clip)
         depth = prompt_depth(clip, depth, self.paper_depth, self.towers)
         self.vision = nn.ParameterList([random_prompt(n_ctx, clip.vision_width, clip.device) for _ in range(depth)])
-        self.config = dict(n_ctx=len(self.vision[0]), depth=depth)
+        self.settle(n_ctx=len(self.vision[0]), depth=depth)
 
     def vision_prompts(self) -> list[Tensor]:
         """Prompts [n, d_v] for layers 0..J-1."""
@@ -159,7 +211,7 @@ class DeepLanguage(PromptLearner):
             [first, *(random_prompt(len(first), clip.text_width, clip.device) for _ in range(depth - 1))]
         )
         self.n_ctx = len(first)
-        self.config = dict(n_ctx=self.n_ctx, depth=depth, init=init)
+        self.settle(n_ctx=self.n_ctx, depth=depth)
 
     def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
         """Prompts [n, d_t] for layers 0..J-1."""
@@ -205,7 +257,7 @@ class MaPLe(DeepLanguage):
 
 
 METHODS: dict[str, type[PromptLearner]] = {
-    "zeroshot": PromptLearner,
+    "zeroshot": ZeroShot,
     "coop": CoOp,
     "cocoop": CoCoOp,
     "vpt": VPT,
@@ -213,6 +265,25 @@ METHODS: dict[str, type[PromptLearner]] = {
     "ivlp": IVLP,
     "maple": MaPLe,
 }
+
+
+def constructor_arguments(kind: type, arguments: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments {name: value} of `kind(*arguments, **named)`, defaults included, without a FrozenCLIP.
+
+    Arguments that fit no parameter's name (a surplus for the constructor to refuse, or `*arguments`) are left out.
+    """
+    signature = inspect.signature(kind.__init__)  # type: ignore[misc]
+    try:
+        bound = signature.bind(None, *arguments, **named)
+    except TypeError:  # the constructor itself will say it better
+        return {}
+    bound.apply_defaults()
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    found = {name: value for name, value in list(bound.arguments.items())[1:] if kinds[name] not in VARIADIC}
+    for name, value in bound.arguments.items():
+        if kinds[name] is inspect.Parameter.VAR_KEYWORD:
+            found |= value
+    return {name: value for name, value in found.items() if name != "clip" and not isinstance(value, FrozenCLIP)}
 
 
 def random_prompt(n_ctx: int, width: int, device: torch.device) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maple_lite.clip import FrozenCLIP
+from maple_lite.clip import ROWS, FrozenCLIP
 from maple_lite.learners import PromptLearner
 from maple_lite.support.names import require_count
 from maple_lite.tokens import name_list
@@ -42,27 +42,35 @@ class PromptedCLIP(nn.Module):
             raise ValueError(f"this learner was made for a CLIP of {learner.clip_shape}, not for {clip.shape}.")
         tokens, positions = learner.tokens(self.class_names, clip.context_length)
         self.clip, self.learner = clip, learner.to(clip.device)
-        self.chunk = None if chunk is None else require_count("chunk", chunk)
+        self.chunk = ROWS if chunk is None else require_count("chunk", chunk)
         self.register_buffer("tokens", tokens.to(clip.device), persistent=False)
         self.register_buffer("positions", None if positions is None else positions.to(clip.device), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [B, C] of normalised images [B, 3, H, W]."""
+        """Logits [B, C] of normalised images [B, 3, H, W], or of image features [B, D] that were encoded before."""
         return self.classify(self.encode_images(images))
 
     def encode_images(self, images: Tensor) -> Tensor:
-        """Unit-norm image features [B, D] of normalised images [B, 3, H, W]."""
+        """Unit-norm image features [B, D] of normalised images [B, 3, H, W].
+
+        Features [B, D] that were encoded before pass as they are: `fit` trains on cached ones with the same loss.
+        """
+        if images.ndim == 2:
+            return images
         return self.clip.encode_image(images, self.learner.vision_prompts())
 
     def encode_classes(self, image_features: Tensor | None = None) -> Tensor:
         """Unit-norm text features of the classes: [C, D], or [B, C, D] where the text depends on the image (CoCoOp)."""
         prompts = self.learner.text_prompts(image_features)
-        chunk = {} if self.chunk is None else {"chunk": self.chunk}
-        features = self.clip.encode_text(self.tokens, prompts, self.positions, **chunk)
+        features = self.clip.encode_text(self.tokens, prompts, self.positions, self.chunk)
         templates = len(self.learner.templates)
         if templates == 1:
             return features
         return F.normalize(features.unflatten(0, (templates, -1)).mean(dim=0), dim=-1)  # [C, D]
+
+    def encode_fixed_classes(self) -> Tensor | None:
+        """Text features [C, D] that serve all images, or None where the text depends on the image (CoCoOp)."""
+        return None if self.learner.needs_image else self.encode_classes()
 
     def classify(self, image_features: Tensor, text_features: Tensor | None = None) -> Tensor:
         """Logits [B, C] of image features [B, D], with the classes' features [C, D] or [B, C, D] where known."""

@@ -1,30 +1,33 @@
-"""fit: the plain training loop of the six learners."""
+"""fit: the plain training loop of every learner."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
 from torch.utils.data import Dataset, TensorDataset
 
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.support.batches import autocast, batches, count, full_batches
-from maple_lite.support.checkpoint import digest, read_checkpoint, require_same_settings, require_writable
-from maple_lite.support.files import atomic_write
+from maple_lite.support.checkpoint import Checkpoint, digest
 from maple_lite.support.memory import memory_advice
+from maple_lite.support.modes import in_mode
 from maple_lite.support.names import require_count
 from maple_lite.support.progress import progress
 from maple_lite.support.seeds import derived_seed, seeded
+from maple_lite.support.state import ModuleState, is_plain
 
-CONTENT = ("learner", "optimizer", "scaler", "settings", "history")  # of a checkpoint
+OptimizerFactory = Callable[..., Optimizer]  # called with the learned parameters and lr=
 
 
 @dataclass
@@ -39,6 +42,32 @@ class History:
     def frame(self) -> pd.DataFrame:
         """A row per step: epoch (from 0), learning_rate, loss."""
         return pd.DataFrame({"epoch": self.epochs, "learning_rate": self.learning_rates, "loss": self.losses})
+
+    @property
+    def next_epoch(self) -> int:
+        """The epoch to go on with."""
+        return self.epochs[-1] + 1 if self.epochs else 0
+
+    def add(self, epoch: int, rate: float, losses: list[Tensor], seconds: float) -> None:
+        """Adds an epoch with the losses of its steps; ValueError if one is not finite."""
+        values = torch.stack(losses).tolist()
+        if not all(map(math.isfinite, values)):
+            raise ValueError(
+                f"the loss was not finite in epoch {epoch}: look for NaN in the images, lower lr, or use "
+                "precision='fp32'; an earlier checkpoint is kept as it was."
+            )
+        self.epochs += [epoch] * len(values)
+        self.learning_rates += [rate] * len(values)
+        self.losses += values
+        self.seconds += seconds
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return asdict(self)
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        """Takes what a checkpoint kept."""
+        vars(self).update(state_dict)
 
 
 def learning_rate(epoch: int, epochs: int, lr: float) -> float:
@@ -59,36 +88,57 @@ def fit(
     batch_size: int,
     momentum: float = 0.9,
     weight_decay: float = 5e-4,
+    optimizer: OptimizerFactory | None = None,
     precision: str = "fp32",
     seed: int = 0,
     checkpoint: str | Path | None = None,
     cache_features: bool = False,
     bar: bool = True,
 ) -> History:
-    """The History of training the learner of `model` on (image [3, H, W], label) pairs, by SGD on cross-entropy.
+    """The History of training the learner of `model` on (image [3, H, W], label) pairs, down its own `loss`.
 
-    The order of the images is a function of `seed` and the epoch. "bf16" and, on CUDA, "fp16" run the encoders under
-    autocast and keep the prompts in float32. `checkpoint` is a file that is saved after every epoch: a run that was
-    killed goes on from it, on a CPU to the same bits as one that was not (on CUDA after
-    `torch.use_deterministic_algorithms(True)`; draws outside torch in your data are not seeded here).
-    `cache_features` encodes every image once, which is exact for learners without vision prompts on data without
-    augmentation. `bar=False` hides the progress bar.
+    The order of the images is a function of `seed` and the epoch. The optimiser is SGD with `momentum` and
+    `weight_decay`; `optimizer` replaces it, such as `torch.optim.AdamW` or a function of (parameters, lr=...).
+    "bf16" and, on CUDA, "fp16" run the encoders under autocast and keep the prompts in float32. `checkpoint` is a file
+    that is saved after every epoch: a run that was killed goes on from it, on a CPU to the same bits as one that was
+    not (on CUDA after `torch.use_deterministic_algorithms(True)`; draws outside torch in your data are not seeded
+    here). `cache_features` encodes every image once, which is exact for learners without vision prompts on data without
+    augmentation. `bar=False` hides the progress bar. The learner is in training mode meanwhile.
     Raises ValueError for a learner without parameters, bad settings, items or labels, a loss that is not finite, and
     a checkpoint that is damaged or of another run; torch's OutOfMemoryError says which sizes to try.
 
-    >>> fit(model, train_set, epochs=5, lr=0.0035, batch_size=4)
+    >>> history = fit(model, train_set, epochs=5, lr=0.0035, batch_size=4)
     """
     settings = Settings(epochs, lr, batch_size, momentum, weight_decay, precision, seed, cache_features)
-    run = _Run(model, settings, data)
+    epochs, batch_size, seed, history = settings.epochs, settings.batch_size, settings.seed, History()
+    descent = _optimizer(model, optimizer, settings)
+    learner, device, classes = model.learner, model.clip.device, len(model.class_names)
+    cast, scaler = autocast(precision, device), torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+    state: dict[str, Any] = dict(learner=ModuleState(learner), optimizer=descent, scaler=scaler, history=history)
+    kept = Checkpoint(checkpoint, _identity(model, data, settings, descent), **state)
+    kept.resume()
     if cache_features:
         data = image_features(model, data, precision=precision)
-    first = run.resume(checkpoint)
     steps = max(1, full_batches(data, batch_size))
-    with progress(steps * epochs, type(model.learner).__name__, done=steps * first, show=bar) as shown:
-        for epoch in range(first, epochs):
-            run.epoch(epoch, data, shown)
-            run.save(checkpoint)
-    return run.history
+    shown = progress(steps * epochs, type(learner).__name__, done=steps * history.next_epoch, show=bar)
+    with shown, in_mode(model, training=True), memory_advice(model, batch_size):
+        for epoch in range(history.next_epoch, epochs):
+            start, losses = time.perf_counter(), []
+            rate = _set_rate(descent, epoch, epochs)
+            with seeded(derived_seed(seed, epoch, 1)):  # augmentation and dropout draw from the global generator
+                for images, labels in batches(data, batch_size, classes, device, derived_seed(seed, epoch)):
+                    with cast:
+                        loss = learner.loss(model, images, labels)
+                    descent.zero_grad()
+                    scaler.scale(loss).backward()
+                    scaler.step(descent)
+                    scaler.update()
+                    losses.append(loss.detach())
+                    shown.update()
+            history.add(epoch, rate, losses, time.perf_counter() - start)
+            learner.end_epoch(epoch, epochs)
+            kept.save()
+    return history
 
 
 @torch.no_grad()
@@ -96,7 +146,7 @@ def image_features(model: PromptedCLIP, data: Dataset, batch_size: int = 100, pr
     """The dataset of (image features [D], label) of a dataset of (image, label), in its order, on the CPU."""
     device, names = model.clip.device, len(model.class_names)
     pairs = []
-    with memory_advice(model, batch_size), autocast(precision, device):
+    with in_mode(model, training=False), memory_advice(model, batch_size), autocast(precision, device):
         for images, labels in batches(data, batch_size, names, device):
             pairs.append((model.encode_images(images).cpu(), labels.cpu()))
     features, labels = (torch.cat(column) for column in zip(*pairs, strict=True))
@@ -126,98 +176,44 @@ class Settings:
             object.__setattr__(self, name, float(value))  # a numpy number would make the checkpoint unreadable
 
 
-class _Run:
-    """A training run as its checkpoint holds it: what it is, how far it came, and its state."""
-
-    def __init__(self, model: PromptedCLIP, settings: Settings, data: Dataset) -> None:
-        _require_trainable(model, settings.cache_features)
-        self.model, self.settings, self.history = model, settings, History()
-        self.forward = model.classify if settings.cache_features else model
-        self.device = model.clip.device
-        self.cast = autocast(settings.precision, self.device)
-        self.optimizer = torch.optim.SGD(
-            model.learner.parameters(),
-            settings.lr,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-        )
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.precision == "fp16")
-        self.identity = {"method": type(model.learner).__name__, **model.learner.config, **asdict(settings)}
-        self.identity |= {"number of images": count(data), "sample": digest(data), "class names": model.class_names}
-        self.identity |= {"CLIP weights": model.clip.fingerprint}
-
-    def epoch(self, epoch: int, data: Dataset, shown: Any) -> None:
-        """Trains one epoch and records it; `shown` is a progress bar.
-
-        Raises ValueError for a loss that is not finite, before anything is saved.
-        """
-        start, seed, losses = time.perf_counter(), self.settings.seed, []
-        rate = learning_rate(epoch, self.settings.epochs, self.settings.lr)
-        self.optimizer.param_groups[0]["lr"] = rate
-        loader = batches(
-            data, self.settings.batch_size, len(self.model.class_names), self.device, derived_seed(seed, epoch)
-        )
-        seeding = seeded(derived_seed(seed, epoch, 1))  # augmentation draws from the global generator
-        with seeding, memory_advice(self.model, self.settings.batch_size):
-            for images, labels in loader:
-                with self.cast:
-                    loss = F.cross_entropy(self.forward(images), labels)
-                losses.append(self.step(loss))
-                shown.update()
-        self.record(epoch, rate, torch.stack(losses).tolist(), time.perf_counter() - start)
-
-    def step(self, loss: Tensor) -> Tensor:
-        """The loss, a scalar without gradient, after one step of SGD down it."""
-        self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return loss.detach()
-
-    def record(self, epoch: int, rate: float, losses: list[float], seconds: float) -> None:
-        """Adds an epoch to the history; ValueError if its loss is not finite."""
-        if not all(map(math.isfinite, losses)):
-            raise ValueError(
-                f"the loss was not finite in epoch {epoch}: look for NaN in the images, lower lr (now "
-                f"{self.settings.lr}) or use precision='fp32'; an earlier checkpoint is kept as it was."
-            )
-        self.history.epochs += [epoch] * len(losses)
-        self.history.learning_rates += [rate] * len(losses)
-        self.history.losses += losses
-        self.history.seconds += seconds
-
-    def save(self, path: str | Path | None) -> None:
-        """Writes the checkpoint, whole or not at all."""
-        if path is None:
-            return
-        states = {name: getattr(self, name).state_dict() for name in ("optimizer", "scaler")}
-        content = dict(states, learner=self.model.learner.state_dict(), settings=self.identity)
-        content["history"] = asdict(self.history)
-        atomic_write(path, lambda file: torch.save(content, file))
-
-    def resume(self, path: str | Path | None) -> int:
-        """The epoch to go on with; ValueError for a file that is damaged or belongs to another run."""
-        if path is None:
-            return 0
-        path = Path(path).expanduser()
-        require_writable(path)
-        if not path.exists():
-            return 0
-        content = read_checkpoint(path, CONTENT)
-        require_same_settings(path, self.identity, content["settings"])
-        self.model.learner.load_state_dict(content["learner"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.scaler.load_state_dict(content["scaler"])
-        self.history = History(**content["history"])
-        return self.history.epochs[-1] + 1
+def _optimizer(model: PromptedCLIP, make: OptimizerFactory | None, settings: Settings) -> Optimizer:
+    """The optimiser of a run; every group of its parameters remembers the learning rate that it began with."""
+    sgd = partial(SGD, momentum=settings.momentum, weight_decay=settings.weight_decay)
+    made = (make or sgd)(_learned_parameters(model, settings.cache_features), lr=settings.lr)
+    for group in made.param_groups:
+        group.setdefault("initial_lr", float(group["lr"]))
+    return made
 
 
-def _require_trainable(model: PromptedCLIP, cache_features: bool) -> None:
-    """ValueError for a model that `fit` cannot train."""
+def _set_rate(optimizer: Optimizer, epoch: int, epochs: int) -> float:
+    """Sets the learning rates of an epoch, and returns that of the first group of parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(epoch, epochs, group["initial_lr"])
+    return optimizer.param_groups[0]["lr"]
+
+
+def _identity(model: PromptedCLIP, data: Dataset, settings: Settings, optimizer: Optimizer) -> dict[str, Any]:
+    """What tells a run from others: its checkpoint belongs to no other."""
+    learner = model.learner
+    found = {"method": type(learner).__name__, **_plain(learner.config), **asdict(settings)}
+    found |= {"number of images": count(data), "sample": digest(data), "class names": model.class_names}
+    found |= {"CLIP weights": model.clip.fingerprint, "optimizer": type(optimizer).__name__}
+    return found | {"optimizer settings": _plain(optimizer.defaults)}
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that a checkpoint can keep, the others by their type."""
+    return {name: value if is_plain(value) else type(value).__name__ for name, value in values.items()}
+
+
+def _learned_parameters(model: PromptedCLIP, cache_features: bool) -> list[nn.Parameter]:
+    """The parameters that `fit` trains; ValueError for a model that it cannot train."""
     if not isinstance(model, PromptedCLIP):
         raise ValueError(f"fit trains a PromptedCLIP, got {type(model).__name__}.")
     name = type(model.learner).__name__
-    if not model.trainable_parameters:
+    learned = [weight for weight in model.learner.parameters() if weight.requires_grad]
+    if not learned:
         raise ValueError(f"{name} has no parameters to train: evaluate it with accuracy().")
     if cache_features and model.learner.vision_prompts():
         raise ValueError(f"{name} prompts the image tower, so that image features change: use cache_features=False.")
+    return learned

@@ -157,7 +157,7 @@ def test_what_is_written_has_the_authors_names_and_comes_back(clip, tmp_path, me
 
 
 def test_only_methods_of_the_authors_are_written(tmp_path):
-    with pytest.raises(ValueError, match="the authors' code has no PromptLearner: write it with save_learner"):
+    with pytest.raises(ValueError, match="the authors' code has no ZeroShot: write it with save_learner"):
         save_official(METHODS["zeroshot"](), tmp_path / "model.pth.tar-1")
 
 

@@ -64,7 +64,7 @@ def test_your_own_learner_comes_back_as_your_own(clip, tmp_path):
     path = tmp_path / "mine.safetensors"
     save_learner(MyMaPLe(clip), path)
     assert type(load_learner(path, clip, MyMaPLe)) is MyMaPLe
-    with pytest.raises(ValueError, match="unknown method 'MyMaPLe': did you mean 'MaPLe'"):
+    with pytest.raises(ValueError, match=r"holds a learner of MyMaPLe, .*: pass that class"):
         load_learner(path, clip)
 
 
@@ -74,7 +74,7 @@ def test_a_learner_that_could_not_be_made_again_is_refused(clip, tmp_path):
             super().__init__(clip)
 
     with pytest.raises(ValueError, match=r"Mine could not be made again .*: set self.config"):
-        save_learner(Mine(clip, 1), tmp_path / "mine.safetensors")
+        save_learner(Mine(clip, object()), tmp_path / "mine.safetensors")
     with pytest.raises(ValueError, match=r"save_learner writes a learner, got PromptedCLIP: pass model.learner"):
         save_learner(PromptedCLIP(clip, MaPLe(clip), NAMES), tmp_path / "mine.safetensors")
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -48,7 +47,7 @@ def training_costs(
 
 def memory_costs(model: PromptedCLIP, images: Tensor, labels: Tensor) -> list[Cost]:
     """What the forward pass of a training step keeps for the backward pass, in MiB, and on CUDA the peak of a step."""
-    kept = saved_bytes(lambda: F.cross_entropy(model(images), labels), model.parameters())
+    kept = saved_bytes(lambda: model.learner.loss(model, images, labels), model.parameters())
     found = [Cost("saved_memory", len(images), kept / MIB, "MiB")]
     if images.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(images.device)
@@ -61,7 +60,7 @@ def memory_costs(model: PromptedCLIP, images: Tensor, labels: Tensor) -> list[Co
 @torch.no_grad()
 def evaluation_costs(model: PromptedCLIP, images: Tensor, repeats: int = 3, budget: float = 1.0) -> list[Cost]:
     """Images [B, 3, H, W] classified per second, the class names encoded beforehand (CoCoOp cannot)."""
-    text_features = None if model.learner.needs_image else model.encode_classes()
+    text_features = model.encode_fixed_classes()
 
     def run() -> Tensor:
         return model.classify(model.encode_images(images), text_features)
@@ -80,7 +79,7 @@ def forward_costs(model: PromptedCLIP, images: Tensor) -> list[Cost]:
 def training_step(model: PromptedCLIP, images: Tensor, labels: Tensor) -> Tensor:
     """The loss, a scalar without gradient, of one forward and backward pass."""
     model.learner.zero_grad()
-    loss = F.cross_entropy(model(images), labels)
+    loss = model.learner.loss(model, images, labels)
     loss.backward()
     return loss.detach()
 

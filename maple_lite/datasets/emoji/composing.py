@@ -17,11 +17,11 @@ NEIGHBOURS, IN_FRONT = 6, 2  # other emoji in a crowded picture, the last of the
 PAPER = 0.97
 
 
-def compose(cast: Cast, ids: Tensor, keys: Keys, looks: Tensor, strengths: Tensor) -> Tensor:
+def compose(cast: Cast, ids: Tensor, keys: Keys, looks: Tensor, strengths: Tensor, jitter: float = 1.0) -> Tensor:
     """Pictures [B, 3, R, R] in 0..1 of the emoji `ids` [B] of a cast.
 
     `looks` [B] are places in `EVERY`, `strengths` [B] lie in 0..1; `keys` [B] decide everything else. A picture is
-    the same whatever is drawn with it.
+    the same whatever is drawn with it. `jitter` 0 puts every emoji upright in the middle, 1 is the full range.
 
     >>> from maple_lite.datasets.emoji.table import emoji_of
     >>> from maple_lite.support.counter_rng import random_keys
@@ -35,7 +35,7 @@ def compose(cast: Cast, ids: Tensor, keys: Keys, looks: Tensor, strengths: Tenso
     pictures = torch.lerp(pictures, torch.tensor(PAPER), 0.8 * much["sketched"][:, None, None, None])
     pictures = _among(pictures, cast, ids, keys, much["crowded"], range(NEIGHBOURS - IN_FRONT))
     emoji = recolour(_drawn_by_an_artist(cast, ids, much["sketched"]), keys)
-    pictures = before(pictures, place(emoji, cast.flips(ids, keys), keys, much["cropped"]))
+    pictures = before(pictures, place(emoji, cast.flips(ids, keys), keys, much["cropped"], jitter))
     pictures = _among(pictures, cast, ids, keys, much["crowded"], range(NEIGHBOURS - IN_FRONT, NEIGHBOURS))
     return _filtered(pictures, keys, looks, strengths).clamp(0, 1)
 

@@ -48,19 +48,22 @@ class Cast:
         return 1 - 2 * (may & (uniform(keys, "mirrored", 1)[:, 0] < 0.5)).float()
 
 
-def place(sprites: Tensor, flips: Tensor, keys: Keys, cropped: Tensor) -> Tensor:
+def place(sprites: Tensor, flips: Tensor, keys: Keys, cropped: Tensor, jitter: float = 1.0) -> Tensor:
     """Sprites [B, 4, R, R], turned by up to `TILT` degrees, resized, mirrored by `flips` [B], and moved.
 
-    They stay inside the picture, but for the share that `cropped` [B] in 0..1 moves out of it.
+    They stay inside the picture, but for the share that `cropped` [B] in 0..1 moves out of it. `jitter` 0 puts them
+    upright in the middle in the mean size, 1 is the full range.
     """
-    turn, size, across, down, way = (2 * uniform(keys, "place", 5) - 1).unbind(1)  # each in -1..1
+    draw = 2 * uniform(keys, "place", 5) - 1
+    turn, size, across, down = draw[:, :4].mul(jitter).unbind(1)  # each in -1..1
     angle = turn * math.radians(TILT)
     side = (SIZES[0] + SIZES[1]) / 2 + size * (SIZES[1] - SIZES[0]) / 2
     room = (1 - side * (angle.cos() + angle.sin().abs())).clamp(min=0)  # what the turned box leaves
     side = side * (1 + CLOSER * cropped)
     cos, sin = angle.cos() / side, angle.sin() / side
-    across = across * room + ASIDE * cropped * (math.pi * way).cos()
-    down = down * room + ASIDE * cropped * (math.pi * way).sin()
+    way = math.pi * draw[:, 4]  # in which an emoji is moved out of the picture
+    across = across * room + ASIDE * cropped * way.cos()
+    down = down * room + ASIDE * cropped * way.sin()
     return warp(sprites, (flips * cos, flips * sin, -sin, cos), across, down)
 
 

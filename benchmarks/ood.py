@@ -17,24 +17,23 @@ import torch
 from maple_lite import PromptedCLIP, load_clip
 from maple_lite.analysis.ood import ood_detection
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets.glyphs.drawn import Pictures
+from maple_lite.datasets import ClassificationDataset, open_dataset
 from maple_lite.experiments.grid import SMALL
 from maple_lite.experiments.tasks import SEEDS, recipe, trained
 from maple_lite.presets import SHOTS
-from maple_lite.pretraining.gauges import pictures
 from maple_lite.protocol import base_and_novel
 from maple_lite.support.files import atomic_write, data_folder
 
 METHODS = ("zeroshot", "coop", "ivlp", "maple")
 
 
-def cell(clip: FrozenCLIP, data: Pictures, method: str, seed: int) -> pd.DataFrame:
+def cell(clip: FrozenCLIP, data: ClassificationDataset, method: str, seed: int) -> pd.DataFrame:
     """The rows (method, dataset, outside, seed, score, auroc, fpr95) of one training."""
     base, novel = (data.subset(half) for half in base_and_novel(len(data.class_names)))
     settings = recipe(method, "base-to-novel", SHOTS, data.name, clip)
     learner = trained(clip, base, base.train(SHOTS, seed), settings, seed)
     model = PromptedCLIP(clip, learner, base.class_names)
-    strangers = {"novel": novel} | {name: pictures(clip, name) for name in SMALL if name != data.name}
+    strangers = {"novel": novel} | {name: open_dataset(name, clip=clip) for name in SMALL if name != data.name}
     frames = [
         ood_detection(model, base.test(), stranger.test()).assign(outside=name) for name, stranger in strangers.items()
     ]
@@ -43,7 +42,7 @@ def cell(clip: FrozenCLIP, data: Pictures, method: str, seed: int) -> pd.DataFra
 
 def table(clip: FrozenCLIP, datasets: Sequence[str], methods: Sequence[str], seeds: Sequence[int]) -> pd.DataFrame:
     """The rows of all cells, with the CLIP's fingerprint and torch's version."""
-    cells = [(pictures(clip, name), method, seed) for name in datasets for method in methods for seed in seeds]
+    cells = [(open_dataset(name, clip=clip), method, seed) for name in datasets for method in methods for seed in seeds]
     rows = pd.concat([cell(clip, *each) for each in cells], ignore_index=True)
     rows = rows.assign(clip=clip.fingerprint, torch=torch.__version__)
     return rows[["method", "dataset", "outside", "seed", "score", "auroc", "fpr95", "clip", "torch"]]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from maple_lite.datasets.glyphs.drawn import DRAWN
-from maple_lite.datasets.glyphs.styles import VARIANTS
+from maple_lite.datasets import DRAWN, VARIANTS
 from maple_lite.experiments.grid import SMALL, SOURCE
 from maple_lite.experiments.published import paper, stored
 from maple_lite.experiments.summaries import averages, levels, over_seeds, unchanged

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,11 +36,10 @@ from torch import Tensor
 
 from maple_lite import PromptedCLIP, PromptLearner, load_clip
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets.glyphs.drawn import DRAWN, Pictures
+from maple_lite.datasets import DRAWN, ClassificationDataset, open_dataset
 from maple_lite.experiments.tasks import recipe, trained
 from maple_lite.presets import SHOTS
-from maple_lite.pretraining.gauges import pictures
-from maple_lite.protocol import base_and_novel, harmonic_mean
+from maple_lite.protocol import base_and_novel, harmonic_mean, items_of_classes
 from maple_lite.storage.learner_files import load_learner
 from maple_lite.support.files import atomic_write, data_folder
 
@@ -72,14 +70,15 @@ class Towers(PromptLearner):
         return self.learner.text_prompts(image_features) if "text" in self.kept else []
 
 
-def halves(data: Pictures, sentence: str = "{}") -> Halves:
+def halves(data: ClassificationDataset, sentence: str = "{}") -> Halves:
     """The test pictures of the base and of the novel classes, whose names stand in `sentence`."""
     parts = zip(("base", "novel"), base_and_novel(len(data.class_names)), strict=True)
-    tests = {split: replace(data.subset(half), per_class=TESTED) for split, half in parts}
-    return {
-        split: (*test.batch(range(len(test))), [sentence.replace("{}", name) for name in test.class_names])
-        for split, test in tests.items()
-    }
+    found = {}
+    for split, half in parts:
+        test = data.subset(half)
+        first = [i for items in items_of_classes(test.labels).values() for i in items[:TESTED]]
+        found[split] = (*test.batch(first), [sentence.replace("{}", name) for name in test.class_names])
+    return found
 
 
 @torch.no_grad()
@@ -115,7 +114,7 @@ def by_prompts(
 
 
 def rows_of(
-    data: Pictures, clip: FrozenCLIP, style: str, seed: int, learners: dict[str, PromptLearner]
+    data: ClassificationDataset, clip: FrozenCLIP, style: str, seed: int, learners: dict[str, PromptLearner]
 ) -> pd.DataFrame:
     """The rows of a dataset's test pictures in one style, of a seed's learners by their method's name."""
     sentence = CLUMSY if style == "words" else "{}"
@@ -136,7 +135,7 @@ def stored_learners(folder: Path, name: str, clip: FrozenCLIP, seed: int) -> dic
     return {method: load_learner(file, clip) for method, file in files.items()}
 
 
-def new_learners(data: Pictures, clip: FrozenCLIP, seed: int) -> dict[str, PromptLearner]:
+def new_learners(data: ClassificationDataset, clip: FrozenCLIP, seed: int) -> dict[str, PromptLearner]:
     """Learners trained on a dataset's base classes under their clumsy names, by method."""
     base = data.subset(base_and_novel(len(data.class_names))[0])
     names = [CLUMSY.replace("{}", name) for name in base.class_names]
@@ -152,10 +151,10 @@ def rows_of_dataset(
     clip: FrozenCLIP, name: str, seed: int, folder: Path, styles: Sequence[str] = STYLES
 ) -> pd.DataFrame:
     """The rows of a dataset: in its own style, in clean drawings, and under clumsy names where it is small."""
-    clean, frames = pictures(clip, name, style="clean"), []
+    clean, frames = open_dataset(name, clip=clip, style="clean"), []
     if "own" in styles or "clean" in styles:
         stored = stored_learners(folder, name, clip, seed)
-        shown = {"own": pictures(clip, name), "clean": clean}
+        shown = {"own": open_dataset(name, clip=clip), "clean": clean}
         frames = [rows_of(data, clip, style, seed, stored) for style, data in shown.items() if style in styles]
     if "words" in styles and len(clean.class_names) <= MANY:
         frames.append(rows_of(clean, clip, "words", seed, new_learners(clean, clip, seed)))

@@ -32,9 +32,9 @@ import pandas as pd
 import torch
 
 import maple_lite
-from maple_lite import PromptedCLIP, PromptLearner, accuracy, base_and_novel, fit
-from maple_lite import harmonic_mean, load_clip, preset, seeded
-from maple_lite.datasets.glyphs.drawn import DRAWN, drawn
+from maple_lite import PromptedCLIP, PromptLearner, accuracy, base_and_novel, fit, harmonic_mean
+from maple_lite import load_clip, open_dataset, preset, seeded
+from maple_lite.datasets import DRAWN
 from maple_lite.support.files import data_folder
 from maple_lite.course.gallery import plot_galleries
 from maple_lite.course.plots import TITLES, plot_base_to_novel, plot_loss, plot_predictions
@@ -67,8 +67,8 @@ print(f"a CLIP of {clip.text_layers} text layers and {clip.vision_layers} vision
 # whenever we compare methods, we say which numbers are ours and which are the papers'.
 
 # %%
-figure = plot_galleries({name: drawn(name, resolution=size) for name in DRAWN}, columns=6)
-styles = ", ".join(f"{name} {drawn(name).style.kind}" for name in DRAWN)
+figure = plot_galleries({name: open_dataset(name, clip=clip) for name in DRAWN}, columns=6)
+styles = ", ".join(f"{name} {open_dataset(name).style.kind}" for name in DRAWN)
 show(figure, f"Six pictures of each of the eleven datasets, in a style of its own: {styles}.")
 
 # %% [markdown]
@@ -86,7 +86,7 @@ show(figure, f"Six pictures of each of the eleven datasets, in a style of its ow
 # finds most likely.
 
 # %%
-zodiac = drawn("zodiac", resolution=size)
+zodiac = open_dataset("zodiac", clip=clip)
 zero_shot = PromptLearner(zodiac.template)  # the learner that learns nothing
 print("The sentence:", zodiac.template)
 

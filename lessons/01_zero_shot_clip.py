@@ -35,14 +35,13 @@ import torch
 import torch.nn.functional as F
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, base_and_novel, harmonic_mean
-from maple_lite import load_clip, tokenize
+from maple_lite import load_clip, open_dataset, tokenize
 from maple_lite.pretraining.captions import draw_captioned, symbol_frequencies
-from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.datasets import DRAWN
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COUPLING, FROZEN, LANGUAGE, VISION, plot_base_to_novel
 from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
 from maple_lite.course import explore, session, show
-from maple_lite.pretraining.gauges import pictures
 
 ex = session("01_zero_shot_clip")
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16, and wants a GPU
@@ -87,7 +86,7 @@ show(
 chosen = [("objects", name) for name in ("snowman", "umbrella", "crossed swords", "heart")]
 chosen += [("zodiac", "leo"), ("chess", "solid queen"), ("chess", "outlined queen")]
 chosen += [("faces", "face with sunglasses")]
-sets = [pictures(clip, dataset, "clean").subset([name]) for dataset, name in chosen]
+sets = [open_dataset(dataset, clip=clip, style="clean").subset([name]) for dataset, name in chosen]
 images = torch.stack([one[i][0] for i, one in enumerate(sets)]).to(clip.device)  # [B, 3, H, W]
 sentences = [f"a photo of a {name}." for _, name in chosen]
 tokens = tokenize(sentences).to(clip.device)  # [C, L]
@@ -331,7 +330,7 @@ guess = "same"
 ex.predict("01.b", guess, choices=("higher", "lower", "same"))
 
 # %%
-zodiac = pictures(clip, "zodiac")
+zodiac = open_dataset("zodiac", clip=clip)
 names = zodiac.class_names
 answers_to = tokenize([zodiac.template.format(name) for name in names]).to(clip.device)  # [C, L]
 signs = clip.encode_text(answers_to)  # [C, D]
@@ -359,7 +358,8 @@ show(figure, f"One picture; the likeliest name gets {', '.join(tops)}.")
 # name, again on average.
 
 # %%
-clean = pictures(clip, "zodiac", "clean").batch(range(len(zodiac)))[0].to(clip.device)
+clean_zodiac = open_dataset("zodiac", clip=clip, style="clean")
+clean = clean_zodiac.batch(range(len(zodiac)))[0].to(clip.device)
 clean_similarity = cosine_similarity(clip.encode_image(clean), signs)  # [600, C]
 rows = []
 for style, values in (("clean", clean_similarity), ("dotted", dotted_similarity)):
@@ -545,8 +545,8 @@ classify = ex.check("01.4", classify)
 # differ; the classifier is yours. Is it right?
 
 # %%
-drawings = pictures(clip, "objects", "clean").subset(["heart"]).batch(range(12, 18))[0]
-hearts = drawings.to(clip.device)  # [6, 3, H, W]
+drawings = open_dataset("objects", clip=clip, style="clean").subset(["heart"])
+hearts = drawings.batch(range(12, 18))[0].to(clip.device)  # [6, 3, H, W]
 things = ["snowman", "heart", "umbrella", "club", "star"]
 colours = ["red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink", "brown"]
 colours += ["black", "gray", "white"]
@@ -583,7 +583,7 @@ templates = ["a photo of a {}.", "a drawing of the {}.", "a photo of a red {} on
 templates += ["{}", "a blurry picture of one {}", "is there a {} in here?"]
 rows = []
 for name in ("objects", "zodiac", "mathematics"):
-    data = pictures(clip, name, "clean")
+    data = open_dataset(name, clip=clip, style="clean")
     some, truth = (part.to(clip.device) for part in data.batch(range(0, len(data), 10)))
     features = clip.encode_image(some)  # [B, D], five pictures per class
     for template in templates:
@@ -623,9 +623,9 @@ show(figure, f"Mean accuracy in percent over three datasets for six templates: {
 # %%
 rows = []
 for name in DRAWN:
-    kind = pictures(clip, name).style.kind
+    kind = open_dataset(name, clip=clip).style.kind
     for column, style in (("clean", "clean"), ("own", None)):
-        data = pictures(clip, name, style)
+        data = open_dataset(name, clip=clip, style=style)
         some, truth = data.batch(range(0, len(data), 10))
         answers = classify(clip, some.to(clip.device), data.class_names, data.template)
         right = sum(map(str.__eq__, answers, [data.class_names[label] for label in truth]))
@@ -664,7 +664,8 @@ four = clip.encode_text(tokenize([f"a photo of a {word}." for word in words]).to
 print(f"{len(known)} words are known; of ours:", ", ".join(word for word in words if word in known))
 print(pd.DataFrame(cosine_similarity(four, four).cpu().numpy(), words, words).round(2))
 
-snowmen = pictures(clip, "objects", "clean").subset(["snowman"]).batch(range(50))[0].to(clip.device)
+snowmen = open_dataset("objects", clip=clip, style="clean").subset(["snowman"])
+snowmen = snowmen.batch(range(50))[0].to(clip.device)
 for wishes in (["zebra", "giraffe", "snowman"], ["zebra", "giraffe"], ["giraffe", "zebra"]):
     answers = classify(clip, snowmen, wishes, "a photo of a {}.")
     print(f"50 snowmen, asked {wishes}:", {name: answers.count(name) for name in set(answers)})

@@ -33,8 +33,7 @@ import seaborn as sns
 import sklearn.linear_model
 import torch
 import torch.nn.functional as F
-from maple_lite import PromptedCLIP, PromptLearner, load_clip
-from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite import PromptedCLIP, PromptLearner, load_clip, open_dataset
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import plot_gallery
 from maple_lite.course.plots import COLOURS, COUPLING, LANGUAGE, TITLES, VISION
@@ -45,7 +44,7 @@ ex = session("02_few_shot_protocol")
 seed = ex.seed
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16, and wants a GPU
 clip = load_clip() if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
-zodiac = drawn("zodiac", resolution=clip.preprocess.size)
+zodiac = open_dataset("zodiac", clip=clip)
 names = zodiac.class_names
 print(f"mode {mode}, seed {seed}, device {clip.device}, {len(zodiac)} test pictures")
 

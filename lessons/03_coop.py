@@ -27,10 +27,9 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from maple_lite import CoOp, FrozenCLIP, PromptedCLIP, PromptLearner, base_and_novel, fit
-from maple_lite import harmonic_mean, load_clip, preset, seeded, tokenize
+from maple_lite import harmonic_mean, load_clip, open_dataset, preset, seeded, tokenize
 from maple_lite.support.batches import batches
 from maple_lite.clip import write_prompt
-from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COLOURS, FROZEN, LANGUAGE, TITLES, plot_base_to_novel, plot_loss
 from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
@@ -66,7 +65,7 @@ def percent(model, pairs):
     return 100 * (model.classify(image_features).argmax(dim=-1) == labels).float().mean().item()
 
 
-zodiac = drawn("zodiac", resolution=clip.preprocess.size)
+zodiac = open_dataset("zodiac", clip=clip)
 base, novel = (zodiac.subset(ids) for ids in base_and_novel(len(zodiac.class_names)))
 train_16 = encoded(base.train(shots=16, seed=seed))  # [96, D], [96]
 tests = {"base": encoded(base), "novel": encoded(novel)}
@@ -571,7 +570,7 @@ def few_shots(data, test, start, shots, draw):
     return dict(zip(keys, [data.name, start, shots, *found], strict=True))
 
 
-rows, digits = [], drawn("digits", resolution=clip.preprocess.size)
+rows, digits = [], open_dataset("digits", clip=clip)
 for data in (zodiac, digits):
     test = encoded(data)
     for start, shots in [(start, shots) for start in starts for shots in (1, 2)]:

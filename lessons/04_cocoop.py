@@ -31,9 +31,8 @@ import pandas as pd
 import torch
 
 from maple_lite import CoCoOp, CoOp, FrozenCLIP, PromptedCLIP, accuracy, base_and_novel, fit
-from maple_lite import harmonic_mean, load_clip, preset, seeded
+from maple_lite import harmonic_mean, load_clip, open_dataset, preset, seeded
 from maple_lite.clip import encode_sentences
-from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COLOURS, COUPLING, TITLES, plot_base_to_novel
 from maple_lite.course.plots import plot_loss, plot_picture, plot_probabilities, plot_prompts
@@ -53,7 +52,7 @@ print(f"mode {mode}, seed {seed}, device {clip.device}")
 # each base class to learn from.
 
 # %%
-zodiac = drawn("zodiac", resolution=clip.preprocess.size)
+zodiac = open_dataset("zodiac", clip=clip)
 base_ids, novel_ids = base_and_novel(len(zodiac.class_names))
 base, novel = zodiac.subset(base_ids), zodiac.subset(novel_ids)
 train_set = base.train(shots=16, seed=seed)

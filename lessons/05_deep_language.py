@@ -28,9 +28,8 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from maple_lite import CoOp, FrozenCLIP, PromptedCLIP, PromptLearner, base_and_novel, fit
-from maple_lite import harmonic_mean, load_clip, preset, seeded, tokenize
+from maple_lite import harmonic_mean, load_clip, open_dataset, preset, seeded, tokenize
 from maple_lite.clip import write_prompt
-from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES
 from maple_lite.course.plots import plot_base_to_novel, plot_loss, plot_prompts
@@ -53,7 +52,7 @@ print(f"mode {mode}, seed {seed}, device {clip.device}, {K} text layers")
 # **once**.
 
 # %%
-zodiac = drawn("zodiac", resolution=clip.preprocess.size)
+zodiac = open_dataset("zodiac", clip=clip)
 halves = {"base": zodiac.subset(base_and_novel(len(zodiac.class_names))[0])}
 halves["novel"] = zodiac.subset(base_and_novel(len(zodiac.class_names))[1])
 base = halves["base"]

@@ -30,8 +30,7 @@ import torch
 import torch.nn.functional as F
 
 from maple_lite import FrozenCLIP, PromptedCLIP, PromptLearner, accuracy, base_and_novel, fit
-from maple_lite import harmonic_mean, load_clip, preset, seeded
-from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite import harmonic_mean, load_clip, open_dataset, preset, seeded
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import plot_gallery
 from maple_lite.course.plots import FROZEN, TITLES, VISION, plot_base_to_novel, plot_loss
@@ -55,7 +54,7 @@ print(f"mode {mode}, seed {seed}, device {clip.device}, {clip.vision_layers} vis
 
 # %%
 size = clip.preprocess.size
-dotted, clean = drawn("zodiac", resolution=size), drawn("zodiac", resolution=size, style="clean")
+dotted, clean = open_dataset("zodiac", clip=clip), open_dataset("zodiac", clip=clip, style="clean")
 base_ids, novel_ids = base_and_novel(len(dotted.class_names))
 base, novel = dotted.subset(base_ids), dotted.subset(novel_ids)
 zeroshot = PromptLearner("a photo of a {}.")  # VPT's sentence, whatever the dataset
@@ -454,7 +453,7 @@ show(
 # %%
 methods = ["zeroshot", "coop", "cocoop", "language", "vpt", "maple"]
 for dataset in ("zodiac", "mathematics", "cards"):
-    print(f"ours, {dataset} ({drawn(dataset).style.kind})")
+    print(f"ours, {dataset} ({open_dataset(dataset).style.kind})")
     print(ladder(methods, dataset).round(1).to_string(index=False), "\n")
 average = pd.read_csv(data_folder() / "paper" / "base_to_novel_average.csv", index_col="method")
 published = ["CLIP", "CoOp", "CoCoOp", "DeepLanguage", "VPT", "MaPLe"]
@@ -605,7 +604,8 @@ tests = {
     for half, ids in halves.items()
     for style, pictures in (("dotted", dotted), ("clean", clean))
 }
-tests |= {("planets", style): drawn("planets", size, style) for style in ("dotted", "clean")}
+for style in ("dotted", "clean"):
+    tests["planets", style] = open_dataset("planets", clip=clip, style=style)
 effect = pd.DataFrame(
     [
         {

@@ -29,10 +29,9 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from maple_lite import IVLP, PromptedCLIP, PromptLearner, base_and_novel, harmonic_mean, load_clip
-from maple_lite import preset, seeded
+from maple_lite import IVLP, PromptedCLIP, PromptLearner, base_and_novel, harmonic_mean
+from maple_lite import load_clip, open_dataset, preset, seeded
 from maple_lite.support.batches import batches
-from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.support.files import data_folder
 from maple_lite.learners import first_prompt, prompt_depth
 from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_base_to_novel, plot_loss
@@ -52,7 +51,7 @@ print(f"mode {mode}, seed {seed}, device {clip.device}")
 # The task stays: signs of the zodiac, sixteen pictures of each base class to learn from.
 
 # %%
-zodiac = drawn("zodiac", resolution=clip.preprocess.size)
+zodiac = open_dataset("zodiac", clip=clip)
 halves = dict(zip(("base", "novel"), map(zodiac.subset, base_and_novel(12)), strict=True))
 base, novel = halves.values()
 train_set = base.train(shots=16, seed=seed)

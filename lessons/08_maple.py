@@ -32,8 +32,7 @@ import torch
 import torch.nn.functional as F
 
 from maple_lite import IVLP, CoOp, DeepLanguage, MaPLe, PromptedCLIP, accuracy, base_and_novel
-from maple_lite import fit, harmonic_mean, load_clip, preset, seeded
-from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite import fit, harmonic_mean, load_clip, open_dataset, preset, seeded
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COLOURS, COUPLING, LANGUAGE, TITLES, VISION, plot_base_to_novel
 from maple_lite.course.plots import plot_loss, plot_picture, plot_probabilities, plot_prompts
@@ -51,7 +50,7 @@ print(f"mode {mode}, seed {seed}, device {clip.device}")
 # The task stays: signs of the zodiac on dotted backgrounds, sixteen pictures of each base class.
 
 # %%
-zodiac = drawn("zodiac", resolution=clip.preprocess.size)
+zodiac = open_dataset("zodiac", clip=clip)
 halves = dict(zip(("base", "novel"), map(zodiac.subset, base_and_novel(12)), strict=True))
 base, novel = halves.values()
 train_set = base.train(shots=16, seed=seed)

@@ -30,10 +30,9 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from maple_lite import IVLP, FrozenCLIP, MaPLe, load_clip, preset, seeded
+from maple_lite import IVLP, FrozenCLIP, MaPLe, load_clip, open_dataset, preset, seeded
 from maple_lite.experiments.ablations import ReversedCoupling, coop_variants, maple_variants
 from maple_lite.clip import write_prompt
-from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.course.exercises.lesson_09 import TABLE, by_dataset
 from maple_lite.course.plots import COLOURS, COUPLING, INK, plot_few_shot, plot_levels
 from maple_lite.course.plots import plot_variants
@@ -429,7 +428,7 @@ guess = 0
 ex.predict("09.c", guess, choices=(0, 1, 2, 3, 4))
 
 # %%
-zodiac = drawn("zodiac", resolution=clip.preprocess.size)
+zodiac = open_dataset("zodiac", clip=clip)
 
 
 def train(kind, with_clip=clip):

@@ -32,7 +32,7 @@ import pandas as pd
 import torch
 
 from maple_lite import METHODS, PromptedCLIP, PromptLearner, accuracy, base_and_novel
-from maple_lite import harmonic_mean, load_clip, seeded
+from maple_lite import harmonic_mean, load_clip, open_dataset, seeded
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import plot_gallery
 from maple_lite.course.plots import COLOURS, LANGUAGE, MARKERS, TITLES, VISION
@@ -43,7 +43,6 @@ from maple_lite.support.seeds import derived_seed
 from maple_lite.experiments.summaries import averages, gains, over_seeds, shifts, unchanged
 from maple_lite.experiments.tasks import recipe, trained
 from maple_lite.course import explore, session, show
-from maple_lite.pretraining.gauges import pictures
 
 ex = session("10_generalisation")
 seed, mode = ex.seed, os.environ.get("MAPLE_LITE_MODE", "fast")  # "full": OpenAI's ViT-B/16, a GPU
@@ -65,14 +64,14 @@ print(f"mode {mode}, seed {seed}, device {clip.device}")
 # again), `sketch` (outlines), `a` (clutter), `r` (renditions). `handwritten` holds real pictures.
 
 # %%
-zodiac, objects = pictures(clip, "zodiac"), pictures(clip, "objects")
+zodiac, objects = open_dataset("zodiac", clip=clip), open_dataset("objects", clip=clip)
 base_ids, novel_ids = base_and_novel(len(zodiac.class_names))
 base, novel = zodiac.subset(base_ids), zodiac.subset(novel_ids)
 of_objects = {"objects": objects}
 for name in ("v2", "sketch", "a", "r"):
-    of_objects[f"objects {name}"] = pictures(clip, "objects", variant=name)
+    of_objects[f"objects {name}"] = open_dataset("objects", clip=clip, variant=name)
 panels = {"zodiac, base classes": base, "zodiac, novel classes": novel}
-panels |= {name: pictures(clip, name) for name in ("chess", "handwritten")}
+panels |= {name: open_dataset(name, clip=clip) for name in ("chess", "handwritten")}
 panels |= {name: those.subset([13, 55, 70]) for name, those in of_objects.items()}
 del panels["objects v2"]  # drawn again: they look like objects
 figure, axes = plt.subplots(2, 4, figsize=(11.5, 3.6), layout="constrained")
@@ -628,7 +627,7 @@ ex.predict("10.d", guess, choices=("more", "fewer"))
 
 # %%
 tests = {"zodiac, base": base, "zodiac, novel": novel}
-tests |= {name: pictures(clip, name) for name in ("chess", "planets")}
+tests |= {name: open_dataset(name, clip=clip) for name in ("chess", "planets")}
 tests |= {
     f"{name}, 8 classes": those.subset(range(0, 96, 12)) for name, those in of_objects.items()
 }
@@ -804,7 +803,7 @@ for method in first:
 
 # %%
 spread = over_seeds(rows[rows.split == "novel"], "method", "dataset")["std"]
-size = 25 * np.mean([len(pictures(clip, name).class_names) for name in datasets])  # novel pictures
+size = 25 * np.mean([len(open_dataset(name).class_names) for name in datasets])  # novel pictures
 share = ours.novel.mean() / 100  # of right answers
 apart = of_novel.std().mean()
 wobbles = {

@@ -32,10 +32,9 @@ import pandas as pd
 import torch
 
 from maple_lite import CoOp, MaPLe, PromptedCLIP, PromptLearner, base_and_novel
-from maple_lite import fit, load_clip, preset, seeded
+from maple_lite import fit, load_clip, open_dataset, preset, seeded
 from maple_lite.analysis import attention, features, ood, words
 from maple_lite.pretraining.captions import caption_words
-from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.course.plots import COLOURS, TITLES, plot_confusion, plot_detection, plot_features
 from maple_lite.course.plots import plot_gains_by_frequency, plot_nearest_words
 from maple_lite.course.plots import plot_prompt_attention
@@ -70,7 +69,7 @@ def train(kind, method, data):
     return learner, start
 
 
-zodiac = drawn("zodiac", resolution=clip.preprocess.size)
+zodiac = open_dataset("zodiac", clip=clip)
 halves = dict(zip(("base", "novel"), map(zodiac.subset, base_and_novel(12)), strict=True))
 learners = {"zeroshot": PromptLearner(zodiac.template)}
 learners["coop"], coop_start = train(CoOp, "coop", halves["base"])
@@ -81,7 +80,7 @@ learners["maple"], maple_start = train(MaPLe, "maple", halves["base"])
 # CLIP's own image tower (which zero-shot and CoOp share) and by the one with MaPLe's prompts.
 
 # %%
-chess = drawn("chess", resolution=clip.preprocess.size).subset(range(0, 12, 2))
+chess = open_dataset("chess", clip=clip).subset(range(0, 12, 2))
 encoded = {}  # (method, pictures) -> image features [N, D] and labels [N]
 for name, data in {**halves, "chess": chess}.items():
     for method in ("zeroshot", "maple"):
@@ -566,7 +565,7 @@ show(
 # we train MaPLe on one more dataset, the planets (live, as all of this section).
 
 # %%
-planets = drawn("planets", resolution=clip.preprocess.size)
+planets = open_dataset("planets", clip=clip)
 parts = dict(zip(("base", "novel"), map(planets.subset, base_and_novel(14)), strict=True))
 other, _ = train(MaPLe, "maple", parts["base"])
 rows = [gains]

@@ -44,8 +44,7 @@ from maple_lite import MaPLe, PromptedCLIP, base_and_novel, few_shot, fit, is_pu
 from maple_lite import name_pictures, open_dataset, preset, seeded, train
 from maple_lite.cli.main import main
 from maple_lite.analysis.cost import MIB, saved_bytes, seconds, training_step
-from maple_lite.datasets import datasets_root
-from maple_lite.datasets.glyphs.drawn import DRAWN, drawn
+from maple_lite.datasets import DRAWN, datasets_root
 from maple_lite.support.files import data_folder
 from maple_lite.storage.official import load_official, save_official
 from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_probabilities
@@ -156,7 +155,7 @@ show(
 learner_kwargs, fit_kwargs = preset("maple", clip=clip)
 with seeded(derived_seed(seed)):
     untrained = MaPLe(clip, **learner_kwargs)
-names = [name for one in DRAWN for name in drawn(one).class_names]
+names = [name for one in DRAWN for name in open_dataset(one).class_names]
 images = torch.randn(4, 3, *clip.visual.image_size).to(clip.device)  # [B, 3, H, W]
 labels = torch.arange(4, device=clip.device)
 
@@ -316,7 +315,8 @@ show(
 # %%
 def draw_folder(name, folder, per_class=40):
     """Writes pictures of a drawn dataset as PNG files, in a folder for each class."""
-    drawing, numbers = drawn(name, resolution=96).train(per_class, seed=7), torch.arange(per_class)
+    drawing = open_dataset(name, resolution=96).train(per_class, seed=7)
+    numbers = torch.arange(per_class)
     for label, class_name in enumerate(drawing.class_names):
         (Path(folder) / class_name).mkdir(parents=True)
         pictures = drawing.pictures(torch.full_like(numbers, label), numbers)  # [B, 3, 96, 96]
@@ -689,7 +689,7 @@ print(f"in Python above: {uncut.results.accuracy.round(2).tolist()}")
 # %%
 Path("own").mkdir()
 for folder, name in (("zodiac", "leo"), ("objects", "snowman")):
-    one = drawn(folder, resolution=96, style="clean").subset([name])
+    one = open_dataset(folder, resolution=96, style="clean").subset([name])
     picture = one.pictures(torch.tensor(one.class_ids), torch.tensor([3]))[0]
     plt.imsave(f"own/{name}.png", picture.permute(1, 2, 0).numpy())
 signs, files = sorted(os.listdir("pictures")), ["own/leo.png", "own/snowman.png"]

@@ -8,10 +8,9 @@ import pandas as pd
 import torch
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from maple_lite.prompted import PromptedCLIP
-from maple_lite.support.batches import autocast, batches
+from maple_lite.support.batches import MapStyle, autocast, batches
 from maple_lite.support.memory import memory_advice
 from maple_lite.support.modes import in_mode
 
@@ -19,7 +18,7 @@ from maple_lite.support.modes import in_mode
 @torch.no_grad()
 def batch_logits(
     model: PromptedCLIP,
-    data: Dataset,
+    data: MapStyle,
     batch_size: int = 100,
     precision: str = "fp32",
     n_labels: int | None = None,
@@ -44,7 +43,7 @@ def batch_logits(
 
 
 def predict(
-    model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32"
+    model: PromptedCLIP, data: MapStyle, batch_size: int = 100, precision: str = "fp32"
 ) -> tuple[Tensor, Tensor]:
     """Labels [N] and predicted classes [N] of a dataset of (image, label), on the CPU; raises as `batch_logits`."""
     pairs = [(labels, logits.argmax(dim=-1)) for labels, logits in batch_logits(model, data, batch_size, precision)]
@@ -52,7 +51,7 @@ def predict(
     return labels, predictions
 
 
-def accuracy(model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32") -> float:
+def accuracy(model: PromptedCLIP, data: MapStyle, batch_size: int = 100, precision: str = "fp32") -> float:
     """Percent of the images of `data` that `model` names rightly.
 
     >>> accuracy(PromptedCLIP(clip, learner, novel_names), novel_set)
@@ -62,7 +61,7 @@ def accuracy(model: PromptedCLIP, data: Dataset, batch_size: int = 100, precisio
 
 
 def per_class_accuracy(
-    model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32"
+    model: PromptedCLIP, data: MapStyle, batch_size: int = 100, precision: str = "fp32"
 ) -> pd.DataFrame:
     """A row per class, in the order of the labels: class_name, images, accuracy in percent (NaN without images)."""
     labels, predictions = predict(model, data, batch_size, precision)
@@ -74,7 +73,7 @@ def per_class_accuracy(
     )
 
 
-def confusion(model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32") -> pd.DataFrame:
+def confusion(model: PromptedCLIP, data: MapStyle, batch_size: int = 100, precision: str = "fp32") -> pd.DataFrame:
     """Counts [C, C] of images, true classes in rows and predicted ones in columns, both in the order of the labels."""
     labels, predictions = predict(model, data, batch_size, precision)
     names = model.class_names

@@ -1,11 +1,107 @@
-"""Few-shot samples, base and novel classes, the harmonic mean: the rules of the papers' evaluation."""
+"""The rules of the papers' evaluation: what a dataset offers, few-shot samples, base and novel classes, their mean."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
 
 from maple_lite.support.names import require_count, require_name
+
+
+@runtime_checkable
+class ClassificationDataset(Protocol):
+    """What a dataset must offer: normalised images with labels, its classes, and views of itself.
+
+    `open_dataset` returns one. A class of your own with these members is one too; it needs no parent class. It is
+    never changed in place: `train`, `test` and `subset` return new views, and may be called in any order.
+
+    >>> from maple_lite import open_dataset
+    >>> isinstance(open_dataset("zodiac"), ClassificationDataset)
+    True
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in tables, which also chooses published settings and results."""
+        ...
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes; label i is `class_names[i]`."""
+        ...
+
+    @property
+    def template(self) -> str:
+        """The zero-shot sentence, with one {} for the class name."""
+        ...
+
+    @property
+    def labels(self) -> list[int]:
+        """Labels of all items, without reading a picture."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Which items these are: equal for two views if and only if they hold the same pictures and labels.
+
+        A checkpoint keeps a digest of it, so that a run goes on with its own training pictures only.
+        """
+        ...
+
+    @property
+    def augmented(self) -> bool:
+        """Whether an image changes at random each time it is read; if it does, its features cannot be cached."""
+        ...
+
+    @property
+    def own(self) -> bool:
+        """Whether these are a user's own pictures: published results never stand beside them, whatever their name."""
+        ...
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """The mean of each channel with which images are normalised; a plot undoes it."""
+        ...
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """The standard deviation of each channel with which images are normalised."""
+        ...
+
+    def train(self, shots: int, seed: int = 1) -> ClassificationDataset:
+        """`shots` training pictures per class; another seed draws others."""
+        ...
+
+    def test(self) -> ClassificationDataset:
+        """The test pictures."""
+        ...
+
+    def subset(self, class_ids: Iterable[int | str]) -> ClassificationDataset:
+        """The pictures of some classes, by label or name, relabelled from 0 in the given order."""
+        ...
+
+    def batch(self, indices: Sequence[int] | Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised images [B, 3, H, W] and labels [B] of the items `indices` [B]."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]: ...
+
+
+def items_of_classes(labels: Iterable[int]) -> dict[int, list[int]]:
+    """{label: indices of its items}, labels in order of their first appearance; ValueError for one that is no label.
+
+    >>> items_of_classes([1, 0, 1])
+    {1: [0, 2], 0: [1]}
+    """
+    members: dict[int, list[int]] = {}
+    for index, label in enumerate(labels):
+        members.setdefault(require_count("label", label, 0), []).append(index)
+    return members
 
 
 def few_shot(labels: Iterable[int], shots: int, seed: int | random.Random) -> list[int]:
@@ -16,12 +112,11 @@ def few_shot(labels: Iterable[int], shots: int, seed: int | random.Random) -> li
     Raises ValueError for shots < 1 or a class with fewer items.
 
     >>> few_shot([0, 0, 1, 1], shots=1, seed=1)
+    [0, 2]
     """
     shots = require_count("shots", shots)
     generator = seed if isinstance(seed, random.Random) else random.Random(seed)
-    members: dict[int, list[int]] = {}
-    for index, label in enumerate(labels):
-        members.setdefault(require_count("label", label, 0), []).append(index)
+    members = items_of_classes(labels)
     if not members:
         raise ValueError("labels is empty: pass the label of every image.")
     for label, indices in members.items():

@@ -15,10 +15,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import TensorDataset
 
 from maple_lite.prompted import PromptedCLIP
-from maple_lite.support.batches import autocast, batches, count, full_batches
+from maple_lite.protocol import ClassificationDataset
+from maple_lite.support.batches import MapStyle, autocast, batches, count, full_batches
 from maple_lite.support.checkpoint import Checkpoint, digest
 from maple_lite.support.memory import memory_advice
 from maple_lite.support.modes import in_mode
@@ -81,7 +82,7 @@ def learning_rate(epoch: int, epochs: int, lr: float) -> float:
 
 def fit(
     model: PromptedCLIP,
-    data: Dataset,
+    data: MapStyle,
     *,
     epochs: int,
     lr: float,
@@ -142,7 +143,9 @@ def fit(
 
 
 @torch.no_grad()
-def image_features(model: PromptedCLIP, data: Dataset, batch_size: int = 100, precision: str = "fp32") -> TensorDataset:
+def image_features(
+    model: PromptedCLIP, data: MapStyle, batch_size: int = 100, precision: str = "fp32"
+) -> TensorDataset:
     """The dataset of (image features [D], label) of a dataset of (image, label), in its order, on the CPU."""
     device, names = model.clip.device, len(model.class_names)
     pairs = []
@@ -192,13 +195,18 @@ def _set_rate(optimizer: Optimizer, epoch: int, epochs: int) -> float:
     return optimizer.param_groups[0]["lr"]
 
 
-def _identity(model: PromptedCLIP, data: Dataset, settings: Settings, optimizer: Optimizer) -> dict[str, Any]:
+def _identity(model: PromptedCLIP, data: MapStyle, settings: Settings, optimizer: Optimizer) -> dict[str, Any]:
     """What tells a run from others: its checkpoint belongs to no other."""
     learner = model.learner
     found = {"method": type(learner).__name__, **_plain(learner.config), **asdict(settings)}
-    found |= {"number of images": count(data), "sample": digest(data), "class names": model.class_names}
+    found |= {"number of images": count(data), "sample": _sample(data), "class names": model.class_names}
     found |= {"CLIP weights": model.clip.fingerprint, "optimizer": type(optimizer).__name__}
     return found | {"optimizer settings": _plain(optimizer.defaults)}
+
+
+def _sample(data: MapStyle) -> str:
+    """A digest of which pictures a dataset holds; "unknown" for a plain torch dataset, which does not tell."""
+    return digest(data.identity) if isinstance(data, ClassificationDataset) else "unknown"
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

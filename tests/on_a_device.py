@@ -31,7 +31,7 @@ from maple_lite.analysis.cost import forward_costs, memory_costs, training_costs
 from maple_lite.analysis.features import feature_map
 from maple_lite.analysis.ood import ood_detection
 from maple_lite.analysis.words import nearest_words
-from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.datasets import open_dataset
 from maple_lite.storage.official import load_official, save_official
 from maple_lite.support.batches import batches
 from maple_lite.support.small import small_open_clip
@@ -70,7 +70,7 @@ def attempt(work: Any, *args: Any) -> Any:
 
 def whole_life(clip: FrozenCLIP, method: str) -> list[float]:
     """Training that stops and goes on, evaluation, looking inside, cost, and three kinds of files."""
-    pictures = drawn("chess", resolution=32).subset(CLASSES)
+    pictures = open_dataset("chess", resolution=32).subset(CLASSES)
     few, test = pictures.train(shots=2, seed=1), pictures.train(shots=4, seed=2)
     learner_kwargs, fit_kwargs = preset(method, clip=clip)
     settings = {**fit_kwargs, "epochs": 2, "batch_size": 2, "bar": False}
@@ -103,7 +103,7 @@ def whole_life(clip: FrozenCLIP, method: str) -> list[float]:
 
 def zero_shot(clip: FrozenCLIP) -> list[float]:
     """CLIP itself, with one sentence and with several."""
-    pictures = drawn("chess", resolution=32).subset(CLASSES)
+    pictures = open_dataset("chess", resolution=32).subset(CLASSES)
     images = pictures.batch(range(3))[0].to(clip.device)
     learners = [METHODS["zeroshot"](sentences) for sentences in ("a photo of a {}.", ["a {}.", "the {}."])]
     return torch.stack([PromptedCLIP(clip, learner, CLASSES)(images) for learner in learners]).flatten().tolist()
@@ -111,7 +111,7 @@ def zero_shot(clip: FrozenCLIP) -> list[float]:
 
 def in_chunks(clip: FrozenCLIP) -> list[float]:
     """Losses with stored image features, and sentences in pieces that are computed again in the backward pass."""
-    few = drawn("chess", resolution=32).subset(CLASSES).train(shots=2, seed=1)
+    few = open_dataset("chess", resolution=32).subset(CLASSES).train(shots=2, seed=1)
     with seeded(1):
         learner = METHODS["language"](clip, n_ctx=2, depth=2)
     model = PromptedCLIP(clip, learner, CLASSES, chunk=2)
@@ -120,7 +120,7 @@ def in_chunks(clip: FrozenCLIP) -> list[float]:
 
 def tasks(clip: FrozenCLIP) -> list[float]:
     """A row of the base-to-novel table."""
-    found = base_to_novel(clip, [drawn("zodiac", resolution=32)], methods=["zeroshot"], seeds=[1])
+    found = base_to_novel(clip, [open_dataset("zodiac", resolution=32)], methods=["zeroshot"], seeds=[1])
     return [float(value) for value in found.accuracy]
 
 

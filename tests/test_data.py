@@ -8,9 +8,8 @@ import tables
 from pandas.testing import assert_series_equal
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip
-from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.datasets import DRAWN, open_dataset
 from maple_lite.experiments.grid import Cell, Where, compute
-from maple_lite.pretraining.gauges import pictures
 from maple_lite.support.files import data_folder
 
 RESULTS = sorted((data_folder() / "results").glob("*.csv"))
@@ -39,7 +38,7 @@ def test_the_stored_zero_shot_accuracies_come_out_again():
     stored = pd.read_csv(data_folder() / "results" / "zero_shot.csv").set_index(["dataset", "style"]).accuracy
     clip, again = load_clip(), {}
     for dataset, style in [("zodiac", "dotted"), ("chess", "chequered"), ("digits", "clean")]:
-        data = pictures(clip, dataset, style=style)
+        data = open_dataset(dataset, clip=clip, style=style)
         model = PromptedCLIP(clip, PromptLearner(data.template), data.class_names)
         again[dataset, style] = accuracy(model, data)
     expected = stored[list(again)]

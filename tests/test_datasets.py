@@ -12,7 +12,8 @@ import torch
 from layouts import COUNTS, SPLIT_SETS, WNIDS, lay_out, picture
 
 from maple_lite import MaPLe, PromptedCLIP, accuracy, base_and_novel, fit, seeded
-from maple_lite.datasets import CATALOG, ROOT, absent, dataset_name, open_dataset
+from maple_lite.datasets import CATALOG, ROOT, open_dataset
+from maple_lite.datasets.photos.catalog import absent, dataset_name
 from maple_lite.support.files import data_folder
 
 WITH_TRAINING = [name for name, entry in CATALOG.items() if entry.domain_of is None]

@@ -9,9 +9,10 @@ from PIL import Image
 from torchvision import transforms
 
 from maple_lite import seeded
-from maple_lite.datasets import DamagedPicture, Photos, read_picture
+from maple_lite.datasets import DamagedPicture
 from maple_lite.datasets.photos.listing import Item, Listing
-from maple_lite.datasets.photos.pictures import is_readable, picture_size, preparation
+from maple_lite.datasets.photos.photos import Photos
+from maple_lite.datasets.photos.pictures import is_readable, picture_size, preparation, read_picture
 
 RED, BLUE = (200, 30, 40), (20, 60, 180)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -14,7 +15,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 from maple_lite.course.gallery import plot_gallery, write_galleries
-from maple_lite.datasets.glyphs.drawn import DRAWN, TARGETS, TEMPLATES, TEST_IMAGES, drawn
+from maple_lite.datasets import DRAWN, HANDWRITTEN, open_dataset
+from maple_lite.datasets.balanced import TEST_IMAGES
+from maple_lite.datasets.glyphs.drawn import TARGETS, TEMPLATES
 from maple_lite.datasets.glyphs.glyphs import (
     FONTS,
     STORED,
@@ -34,7 +37,7 @@ from maple_lite.support.files import data_folder
 matplotlib.use("agg")
 
 APART = 0.22  # between what looks alike (outlined and solid hearts 0.20) and the likest two classes (0.23)
-EVERY = [(name, None) for name in TEMPLATES] + [("objects", variant) for variant in VARIANTS]
+EVERY = [(name, None) for name in (*DRAWN, HANDWRITTEN)] + [("objects", variant) for variant in VARIANTS]
 
 
 def generator(seed=0):
@@ -59,8 +62,9 @@ def test_the_table_holds_the_eleven_datasets_and_no_other():
 
 def test_own_styles_and_templates_differ_between_datasets():
     assert len({style.kind for style in STYLES.values()}) == len(DRAWN)
-    assert len(set(TEMPLATES.values())) == len(TEMPLATES)
-    assert all(template.count("{}") == 1 for template in TEMPLATES.values())
+    templates = {open_dataset(name).template for name in (*DRAWN, HANDWRITTEN)}
+    assert len(templates) == len(DRAWN) + 1
+    assert all(template.count("{}") == 1 for template in templates)
 
 
 # Pictures are a pure function
@@ -69,7 +73,7 @@ def test_own_styles_and_templates_differ_between_datasets():
 @pytest.mark.parametrize("name, variant", EVERY)
 def test_an_item_is_the_same_alone_in_a_batch_and_whatever_ran_before(name, variant):
     state = torch.random.get_rng_state()
-    data = drawn(name, variant=variant).train(3, seed=2)
+    data = open_dataset(name, variant=variant).train(3, seed=2)
     indices = [len(data) - 1, 0, 4, 0]
     images, labels = data.batch(indices)
     assert images.shape == (4, 3, 48, 48)
@@ -78,19 +82,19 @@ def test_an_item_is_the_same_alone_in_a_batch_and_whatever_ran_before(name, vari
     with torch.random.fork_rng():
         torch.manual_seed(9)
         torch.rand(5)
-        again = drawn(name, variant=variant).train(3, seed=2)
+        again = open_dataset(name, variant=variant).train(3, seed=2)
         for i, image, label in zip(indices, images, labels, strict=True):
             assert torch.equal(again[i][0], image)
             assert again[i][1] == label
 
 
 def test_a_picture_does_not_depend_on_the_number_of_pictures_drawn_with_it():
-    data = drawn("objects", variant="r")
+    data = open_dataset("objects", variant="r")
     assert torch.equal(data.batch(range(300))[0][7:9], data.batch([7, 8])[0])
 
 
 def test_pictures_differ_between_splits_seeds_classes_items_and_variants():
-    zodiac, objects = drawn("zodiac"), drawn("objects")
+    zodiac, objects = open_dataset("zodiac"), open_dataset("objects")
     firsts = [
         zodiac[0][0],
         zodiac[1][0],
@@ -98,13 +102,13 @@ def test_pictures_differ_between_splits_seeds_classes_items_and_variants():
         zodiac.train(2, 1)[0][0],
         zodiac.train(2, 2)[0][0],
     ]
-    firsts += [objects[0][0], drawn("objects", variant="v2")[0][0]]
+    firsts += [objects[0][0], open_dataset("objects", variant="v2")[0][0]]
     assert min((a - b).abs().mean() for i, a in enumerate(firsts) for b in firsts[:i]) > 0.1
 
 
 @pytest.mark.parametrize("name", ["zodiac", "handwritten"])
 def test_fewer_shots_are_the_first_of_more_and_subsets_compose_in_either_order(name):
-    data = drawn(name)
+    data = open_dataset(name)
     one, four = data.train(1, seed=3), data.train(4, seed=3)
     assert torch.equal(one.batch([0, 1, 2])[0], four.batch([0, 4, 8])[0])
     before, after = data.subset([7, 2]).train(4, seed=3), four.subset([7, 2])
@@ -118,22 +122,23 @@ def test_fewer_shots_are_the_first_of_more_and_subsets_compose_in_either_order(n
 
 @pytest.mark.parametrize("name, variant", EVERY)
 def test_there_are_fifty_test_pictures_per_class_and_as_many_training_pictures_as_shots(name, variant):
-    data = drawn(name, variant=variant)
+    data = open_dataset(name, variant=variant)
     assert Counter(data.labels) == {label: TEST_IMAGES for label in range(len(data.class_names))}
     assert Counter(data.train(16).labels) == {label: 16 for label in range(len(data.class_names))}
     assert len(data) == len(data.labels) == len(data.train(16).test())
 
 
 def test_a_loader_gives_the_batches_of_the_dataset():
-    data = drawn("chess").train(2)
+    data = open_dataset("chess").train(2)
     images, labels = next(iter(torch.utils.data.DataLoader(data, batch_size=5)))
     assert torch.equal(images, data.batch(range(5))[0])
     assert labels.tolist() == [0, 0, 1, 1, 2]
 
 
 def test_images_are_normalised_by_the_given_mean_and_std():
-    plain = drawn("greek", 32, mean=(0, 0, 0), std=(1, 1, 1)).batch(range(9))[0]
-    shifted = drawn("greek", 32, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4)).batch(range(9))[0]
+    data = open_dataset("greek", resolution=32)
+    plain = replace(data, mean=(0, 0, 0), std=(1, 1, 1)).batch(range(9))[0]
+    shifted = replace(data, mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4)).batch(range(9))[0]
     mean, std = torch.tensor([0.5, 0.4, 0.3])[:, None, None], torch.tensor([0.2, 0.3, 0.4])[:, None, None]
     assert plain.shape == (9, 3, 32, 32)
     assert plain.min() >= 0
@@ -237,7 +242,7 @@ def test_captions_say_what_is_drawn_in_words_of_the_list():
             colours[background],
         }
     assert any(" on a " in caption for caption in pictures.captions)
-    for template in TEMPLATES.values():
+    for template in (*TEMPLATES.values(), open_dataset(HANDWRITTEN).template):
         assert any(caption.startswith(template.split("{")[0]) for caption in pictures.captions)
 
 
@@ -271,8 +276,8 @@ def test_frequencies_are_a_tail_of_ten_to_one_over_all_symbols():
 
 
 def test_handwritten_digits_have_the_names_of_digits_and_training_never_sees_a_test_image():
-    data = drawn("handwritten")
-    assert data.class_names == drawn("digits").class_names
+    data = open_dataset("handwritten")
+    assert data.class_names == open_dataset("digits").class_names
     train = data.train(120, seed=1)
     seen = {train[i][0].numpy().tobytes() for i in range(0, 120)}
     assert len(seen) == 120
@@ -283,7 +288,7 @@ def test_handwritten_digits_have_the_names_of_digits_and_training_never_sees_a_t
 
 
 def test_a_gallery_shows_the_chosen_pictures_over_their_names():
-    ax = plot_gallery(drawn("zodiac"), [0, TEST_IMAGES], columns=2)
+    ax = plot_gallery(open_dataset("zodiac"), [0, TEST_IMAGES], columns=2)
     assert len(ax.images) == 2
     assert [text.get_text() for text in ax.texts] == ["aries", "taurus"]
     matplotlib.pyplot.close(ax.figure)
@@ -301,25 +306,25 @@ def test_the_galleries_of_the_readme_are_small(tmp_path):
 @pytest.mark.parametrize(
     "call, words",
     [
-        (lambda: drawn("zodiak"), "unknown dataset 'zodiak': did you mean 'zodiac'"),
-        (lambda: drawn("chess", style="chequred"), "unknown style 'chequred': did you mean 'chequered'"),
-        (lambda: drawn("chess", style=Style("doted", 0.5)), "unknown style 'doted': did you mean 'dotted'"),
-        (lambda: drawn("chess", style=Style("dotted", 1.5)), r"must lie in 0\.\.1, got 1.5"),
-        (lambda: drawn("objects", variant="sketsh"), "unknown variant 'sketsh': did you mean 'sketch'"),
-        (lambda: drawn("chess", variant="sketch"), "chess has no variants"),
-        (lambda: drawn("objects", style="clean", variant="a"), "leave style='clean' out"),
-        (lambda: drawn("handwritten", style="dotted"), "leave style='dotted' out"),
-        (lambda: drawn("chess", resolution=8), "at least 16 pixels, got 8"),
-        (lambda: drawn("chess").train(0), "shots must be at least 1, got 0"),
-        (lambda: drawn("handwritten").train(0), "shots must be at least 1, got 0"),
-        (lambda: drawn("handwritten").train(500), "handwritten has 124 training images per class, 500 shots"),
-        (lambda: drawn("chess").subset([12]), "chess has no class 12: its 12 classes are 0 to 11"),
+        (lambda: open_dataset("zodiak"), "unknown dataset 'zodiak': did you mean 'zodiac'"),
+        (lambda: open_dataset("chess", style="chequred"), "unknown style 'chequred': did you mean 'chequered'"),
+        (lambda: open_dataset("chess", style=Style("doted", 0.5)), "unknown style 'doted': did you mean 'dotted'"),
+        (lambda: open_dataset("chess", style=Style("dotted", 1.5)), r"must lie in 0\.\.1, got 1.5"),
+        (lambda: open_dataset("objects", variant="sketsh"), "unknown variant 'sketsh': did you mean 'sketch'"),
+        (lambda: open_dataset("chess", variant="sketch"), "chess has no variants"),
+        (lambda: open_dataset("objects", style="clean", variant="a"), "leave style='clean' out"),
+        (lambda: open_dataset("handwritten", style="dotted"), "style='dotted' does not apply to handwritten"),
+        (lambda: open_dataset("chess", resolution=8), "resolution must be at least 16, got 8"),
+        (lambda: open_dataset("chess").train(0), "shots must be at least 1, got 0"),
+        (lambda: open_dataset("handwritten").train(0), "shots must be at least 1, got 0"),
+        (lambda: open_dataset("handwritten").train(500), "handwritten has 124 training images per class, 500 shots"),
+        (lambda: open_dataset("chess").subset([12]), "chess has no class 12: its 12 classes are 0 to 11"),
         (
-            lambda: drawn("chess").subset(["solid kink"]),
+            lambda: open_dataset("chess").subset(["solid kink"]),
             "unknown class of chess 'solid kink': did you mean 'solid king'",
         ),
-        (lambda: drawn("chess").subset([]), "at least one class"),
-        (lambda: drawn("chess").subset([1, 1]), "each class once"),
+        (lambda: open_dataset("chess").subset([]), "at least one class"),
+        (lambda: open_dataset("chess").subset([1, 1]), "each class once"),
         (lambda: draw_captioned(0, generator(), symbol_frequencies()), "n must be at least 1"),
         (lambda: draw_captioned(2, generator(), symbol_frequencies(), jitter=2), "jitter=2"),
         (lambda: draw_captioned(2, generator(), torch.ones(3)), "one per symbol"),
@@ -335,7 +340,7 @@ def test_bad_input_is_answered_with_what_to_do(call, words):
 @pytest.mark.parametrize("index", [-1, 600])
 def test_an_index_beyond_the_pictures_is_an_index_error(index):
     with pytest.raises(IndexError, match="items 0 to 599"):
-        drawn("chess")[index]
+        open_dataset("chess")[index]
 
 
 @pytest.mark.parametrize("font", FONTS)

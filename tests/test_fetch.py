@@ -22,9 +22,10 @@ from filelock import FileLock
 from huggingface_hub import constants, file_download
 from layouts import lay_out
 
+from maple_lite.cli import datasets as command
 from maple_lite.datasets import open_dataset
 from maple_lite.datasets.fetch import archives, available, fetch, mirror
-from maple_lite.datasets.photos.catalog import CATALOG
+from maple_lite.datasets.photos.catalog import CATALOG, absent
 
 COMMIT = "c" * 40
 SPLIT = b'{"train": [], "val": [], "test": []}'
@@ -490,7 +491,7 @@ def test_torchvision_s_folders_become_ours_and_the_split_comes_from_the_mirror(h
     entry = CATALOG[name]
     hub.files = {f"{entry.folder}.zip": zipped({f"{entry.folder}/{entry.split_file}": SPLIT, "other.jpg": b"other"})}
     folder = bring(name, tmp_path, hub, "torchvision")
-    assert fetch.missing(entry, tmp_path) == []
+    assert absent(entry, tmp_path) == []
     assert not [path for path in tmp_path.rglob("*") if mirror.ARCHIVES.search(path.name)]
     assert entry.split_file is None or (folder / entry.split_file).read_bytes() == SPLIT
     assert [path.name for path in tmp_path.iterdir()] == [entry.folder]
@@ -538,7 +539,7 @@ def use_as_hub(monkeypatch, endpoint: str) -> None:
 
 def options(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    available.add_arguments(parser)
+    command.add_arguments(parser)
     return parser.parse_args(words)
 
 
@@ -546,7 +547,7 @@ def test_the_command_announces_fetches_and_lists(hub, tmp_path, monkeypatch, cap
     use_as_hub(monkeypatch, hub.endpoint)
     monkeypatch.setenv("MAPLE_LITE_DATASETS", str(tmp_path / "data"))
     with pytest.raises(OSError, match=r"^dtd was not fetched: the mirror .* has no archive of dtd"):
-        available.run(options("--fetch", "eurosat", "dtd", "EuroSAT"))
+        command.run(options("--fetch", "eurosat", "dtd", "EuroSAT"))
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["eurosat: 18 kB on the mirror", "dtd: not on the mirror", "together 18 kB"]
     assert lines[3] == f"eurosat: {tmp_path / 'data/eurosat'}"
@@ -557,12 +558,12 @@ def test_the_command_s_mistakes_are_sentences(hub, tmp_path, monkeypatch):
     monkeypatch.delenv("MAPLE_LITE_DATASETS", raising=False)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match="datasets is no folder: correct root, or make it"):
-        available.run(options())
+        command.run(options())
     with pytest.raises(ValueError, match="unknown dataset 'mnist'"):
-        available.run(options("--root", str(tmp_path), "--fetch", "mnist"))
+        command.run(options("--root", str(tmp_path), "--fetch", "mnist"))
     use_as_hub(monkeypatch, "http://127.0.0.1:9")
     with pytest.raises(OSError, match=r"nothing was fetched: the hub at http://127.0.0.1:9 does not answer .*by hand"):
-        available.run(options("--root", str(tmp_path), "--fetch", "all"))
+        command.run(options("--root", str(tmp_path), "--fetch", "all"))
 
 
 def test_a_stopped_command_says_that_it_goes_on(hub, tmp_path, monkeypatch):
@@ -572,7 +573,7 @@ def test_a_stopped_command_says_that_it_goes_on(hub, tmp_path, monkeypatch):
     use_as_hub(monkeypatch, hub.endpoint)
     monkeypatch.setattr(mirror, "http_get", stop)
     with pytest.raises(RuntimeError, match="stopped: what has come is kept, and the same command goes on"):
-        available.run(options("--root", str(tmp_path), "--fetch", "eurosat"))
+        command.run(options("--root", str(tmp_path), "--fetch", "eurosat"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from maple_lite import IVLP, METHODS, FrozenCLIP, MaPLe, PromptedCLIP, load_clip, seeded
-from maple_lite.datasets.glyphs.drawn import DRAWN, drawn
+from maple_lite.datasets import DRAWN, open_dataset
+from maple_lite.datasets.glyphs.drawn import Drawn
+from maple_lite.datasets.handwritten import Handwritten
 from maple_lite.experiments.ablations import ProgressiveCLIP, ReversedCoupling, coop_variants, maple_variants, varied
 from maple_lite.experiments.grid import PROBE, SMALL, TASKS, Cell, Where, cells, compute, config, effort
 from maple_lite.support.version import DECIDING, _bare, code_version
@@ -29,7 +31,7 @@ def test_the_whole_evaluation_is_what_the_papers_report_with_three_seeds(tiny):
     assert len(found["ablations"]) == variants * 3 * 3
     assert len(found["few_shot"]) == (7 + 1 + len(coop_variants(2))) * 5 * 3 * 3
     assert {cell.dataset for cell in found["few_shot"]} == set(SMALL)
-    sizes = {name: len(drawn(name).class_names) for name in DRAWN}
+    sizes = {name: len(open_dataset(name).class_names) for name in DRAWN}
     assert sum(sizes[name] for name in SMALL) == sum(sorted(sizes.values())[:3])
 
 
@@ -157,6 +159,6 @@ def test_the_code_version_ignores_comments_and_sees_code(monkeypatch):
 
 
 def test_every_module_that_defines_a_learner_a_picture_or_a_training_step_decides():
-    for thing in [*METHODS.values(), FrozenCLIP, PromptedCLIP, ProgressiveCLIP, drawn, compute]:
-        module = inspect.getmodule(thing).__name__.removeprefix("maple_lite.")
-        assert module.replace(".", "/") in DECIDING
+    data = [Drawn, Handwritten, open_dataset]
+    for thing in [*METHODS.values(), FrozenCLIP, PromptedCLIP, ProgressiveCLIP, *data, compute]:
+        assert inspect.getmodule(thing).__name__.removeprefix("maple_lite.").replace(".", "/") in DECIDING

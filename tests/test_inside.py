@@ -7,7 +7,7 @@ from torch.utils.data import TensorDataset
 
 from maple_lite import IVLP, CoOp, PromptedCLIP, PromptLearner, seeded
 from maple_lite.analysis.features import feature_map, features, gain_by_frequency, pretraining_frequencies, project
-from maple_lite.datasets.glyphs.drawn import DRAWN, drawn
+from maple_lite.datasets import DRAWN, open_dataset
 from maple_lite.evaluation import accuracy
 
 NAMES = ["snowman", "anchor", "ankh"]
@@ -67,7 +67,7 @@ def test_frequencies_are_of_every_symbol_and_sum_to_one():
     known = pretraining_frequencies()
     assert known.index.is_unique
     assert known.sum() == pytest.approx(1, abs=1e-6)  # the file is rounded
-    assert {name for dataset in DRAWN for name in drawn(dataset).class_names} == set(known.index)
+    assert {name for dataset in DRAWN for name in open_dataset(dataset).class_names} == set(known.index)
 
 
 def test_gains_are_differences_whose_mean_is_the_gain_of_accuracy(models, data):

@@ -23,7 +23,7 @@ from maple_lite.course.plots import (
     plot_probabilities,
     plot_prompts,
 )
-from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.datasets import open_dataset
 
 matplotlib.use("agg")
 ACCURACIES = pd.DataFrame(
@@ -70,7 +70,7 @@ def test_figures_draw_on_the_axes_given_or_on_the_current_one():
         lambda **kwargs: plot_probabilities({"a": 0.6, "b": 0.4}, **kwargs),
         lambda **kwargs: plot_base_to_novel(ACCURACIES, **kwargs),
         lambda **kwargs: plot_prompts((3, 3), (2, 2), **kwargs),
-        lambda **kwargs: plot_picture(drawn("zodiac", 16), 0, **kwargs),
+        lambda **kwargs: plot_picture(open_dataset("zodiac", resolution=16), 0, **kwargs),
     ]
     for draw in draws:
         given, current = plt.subplots(2)[1]
@@ -101,7 +101,7 @@ def test_probabilities_are_percent_largest_first_and_the_truth_is_marked():
 
 
 def test_predictions_stand_under_their_pictures():
-    zodiac = drawn("zodiac", 16)
+    zodiac = open_dataset("zodiac", resolution=16)
     figure = plot_predictions(zodiac, [0, 50], [{"aries": 0.9, "leo": 0.1}, {"taurus": 0.3, "leo": 0.7}])
     assert [texts(ax) for ax in figure.axes[:2]] == [["aries"], ["taurus"]]
     labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in figure.axes[2:]]

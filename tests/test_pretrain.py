@@ -8,8 +8,10 @@ from torch.testing import assert_close
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip, seeded, tokenize
 from maple_lite.cli.main import main
-from maple_lite.datasets.glyphs.drawn import DRAWN, TEMPLATES, drawn
+from maple_lite.datasets import DRAWN, open_dataset
+from maple_lite.datasets.glyphs.drawn import TEMPLATES
 from maple_lite.datasets.glyphs.painting import COLOURS
+from maple_lite.datasets.handwritten import TEMPLATE
 from maple_lite.pretraining import gauges as zero_shot
 from maple_lite.pretraining import pretrain as pretraining
 from maple_lite.pretraining.captions import GENERAL_TEMPLATES, CaptionedPictures, draw_captioned, symbol_frequencies
@@ -126,8 +128,8 @@ def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
 
 def test_the_vocabulary_knows_every_caption_and_keeps_the_order():
     vocabulary = Vocabulary()
-    names = [name for dataset in DRAWN for name in drawn(dataset).class_names]
-    sentences = [t.format(f"red {n}") for t in [*GENERAL_TEMPLATES, *TEMPLATES.values()] for n in names]
+    names = [name for dataset in DRAWN for name in open_dataset(dataset).class_names]
+    sentences = [t.format(f"red {n}") for t in [*GENERAL_TEMPLATES, *TEMPLATES.values(), TEMPLATE] for n in names]
     tokens, ours = tokenize(sentences), vocabulary.tokenize(sentences)
     assert (ours >= 0).all()
     assert torch.equal(vocabulary.token_ids[ours], tokens)
@@ -176,7 +178,7 @@ def test_every_drawn_caption_is_true_of_its_picture_and_heads_ask_captions_only_
 
 def test_the_quick_look_is_accuracy(run):
     clip = load_clip(f"local-dir:{run / 'clip'}", device="cpu")
-    sets = [zero_shot.pictures(clip, name, style="clean").train(2, seed=0) for name in DRAWN]
+    sets = [open_dataset(name, clip=clip, style="clean").train(2, seed=0) for name in DRAWN]
     models = [PromptedCLIP(clip, PromptLearner(data.template), data.class_names) for data in sets]
     within = [accuracy(model, data) for model, data in zip(models, sets, strict=True)]
     assert zero_shot.clean_accuracy(clip)[1] == pytest.approx(sum(within) / len(within), abs=1e-3)

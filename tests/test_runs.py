@@ -23,7 +23,6 @@ from maple_lite import (
     train,
 )
 from maple_lite.analysis.cost import saved_bytes
-from maple_lite.datasets.glyphs.drawn import drawn
 from maple_lite.experiments.published import published
 from maple_lite.support.seeds import derived_seed
 from maple_lite.support.small import small_open_clip
@@ -39,7 +38,7 @@ def tiny():
 
 def test_a_run_is_the_sum_of_its_parts(tiny):
     """Base-to-novel written out with the package's plain functions gives the same numbers to the last bit."""
-    data, (learner_kwargs, fit_kwargs) = drawn("chess", 48), preset("maple", clip=tiny)
+    data, (learner_kwargs, fit_kwargs) = open_dataset("chess", resolution=48), preset("maple", clip=tiny)
     base, novel = (data.subset(half) for half in base_and_novel(len(data.class_names)))
     with seeded(derived_seed(2)):
         learner = MaPLe(tiny, **learner_kwargs)
@@ -55,7 +54,7 @@ def test_a_run_is_the_sum_of_its_parts(tiny):
 
 
 def test_few_shot_is_tested_on_all_classes_and_transfer_on_its_targets(tiny):
-    data, target = drawn("chess", 48), drawn("zodiac", 48)
+    data, target = open_dataset("chess", resolution=48), open_dataset("zodiac", resolution=48)
     assert train("zeroshot", data, tiny, "few-shot").results.split.tolist() == ["all"]
     run = train("zeroshot", data, tiny, "cross-dataset", targets=[target])
     expected = [
@@ -72,14 +71,15 @@ def test_few_shot_is_tested_on_all_classes_and_transfer_on_its_targets(tiny):
     [
         (dict(method="mapple"), "unknown method 'mapple': did you mean 'maple'"),
         (dict(task="base-to-new"), "unknown task 'base-to-new'"),
-        (dict(targets=[drawn("zodiac")]), "base-to-novel is tested on its own dataset"),
+        (dict(targets=[open_dataset("zodiac")]), "base-to-novel is tested on its own dataset"),
         (dict(chunk=0), "chunk must be at least 1, got 0"),
         (dict(seed=-1), "seed must be at least 0, got -1"),
         (dict(precision="int8"), "precision must be 'fp32', 'bf16'"),
     ],
 )
 def test_what_cannot_be_run_is_a_sentence(options, message, tiny):
-    chosen = dict(method="maple", data=drawn("chess", 48), clip=tiny, shots=1, fit_kwargs=SHORT, bar=False) | options
+    data = open_dataset("chess", resolution=48)
+    chosen = dict(method="maple", data=data, clip=tiny, shots=1, fit_kwargs=SHORT, bar=False) | options
     with pytest.raises(ValueError, match=message):
         train(**chosen)
 
@@ -118,7 +118,7 @@ def test_published_rows_are_those_of_the_papers():
 
 
 def test_a_run_goes_on_from_its_checkpoint_and_refuses_another_sample(tiny, tmp_path):
-    file, data = tmp_path / "run.pt", drawn("chess", 48)
+    file, data = tmp_path / "run.pt", open_dataset("chess", resolution=48)
     whole = train("coop", data, tiny, shots=2, fit_kwargs={"epochs": 3}, bar=False)
     stopped = StopsAfter(data, epochs=2)
     with pytest.raises(KeyboardInterrupt):
@@ -212,7 +212,7 @@ def test_chunks_bound_what_is_kept_for_the_backward_pass(clip, images):
 
 
 def test_chunked_evaluation_gives_the_same_answers(tiny):
-    data = drawn("zodiac", 48)
+    data = open_dataset("zodiac", resolution=48)
     runs = [train("zeroshot", data, tiny, "few-shot", chunk=chunk).results.accuracy[0] for chunk in (None, 5)]
     assert runs[0] == runs[1]
 
@@ -259,7 +259,7 @@ def test_the_sample_of_a_run_is_the_authors(tmp_path, tiny):
     drawn_first = [lists["train"][i] for i in few_shot([label for _, label in lists["train"]], 2, 1)]
     base, _ = base_and_novel(len(data.class_names))
     expected = [path for path, label in drawn_first if label in base]
-    assert [path for path, _ in data.subset(base).train(2, 1).sample] == expected
+    assert [item.path for item in data.subset(base).train(2, 1).items] == expected
     assert np.unique(data.subset(base).train(2, 1).labels).tolist() == base
 
 

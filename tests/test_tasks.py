@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from maple_lite import METHODS, PromptedCLIP, PromptLearner, accuracy, base_to_novel, harmonic_mean
-from maple_lite.datasets.glyphs.drawn import drawn
+from maple_lite.datasets import open_dataset
 from maple_lite.experiments import tasks
 from maple_lite.experiments.tasks import summary
 
 
 @pytest.fixture
 def zodiac():
-    return drawn("zodiac", resolution=32).subset(range(5))
+    return open_dataset("zodiac", resolution=32).subset(range(5))
 
 
 @pytest.fixture(autouse=True)
@@ -71,9 +71,8 @@ def test_features_are_not_cached_where_pictures_change_from_epoch_to_epoch(clip,
     seen = []
     monkeypatch.setattr(tasks, "fit", lambda model, data, **kwargs: seen.append(kwargs["cache_features"]))
     for augmented in (False, True):
-        train_set = zodiac.train(2, 1)
-        object.__setattr__(train_set, "augmented", augmented)
-        tasks.trained(clip, zodiac, train_set, tasks.recipe("coop", "few-shot", 2, "zodiac", clip), 1)
+        monkeypatch.setattr(type(zodiac), "augmented", augmented)
+        tasks.trained(clip, zodiac, zodiac.train(2, 1), tasks.recipe("coop", "few-shot", 2, "zodiac", clip), 1)
     assert seen == [True, False]
 
 
@@ -82,7 +81,7 @@ def test_an_unknown_method_is_refused_before_anything_is_trained(clip, zodiac):
         base_to_novel(clip, [zodiac], ["coop", "mapel"])
     with pytest.raises(ValueError, match="nothing to run: name at least one dataset, method and seed"):
         base_to_novel(clip, [], "coop")
-    with pytest.raises(ValueError, match=r"datasets must be datasets such as drawn\('zodiac'\), got \['zodiac'\]"):
+    with pytest.raises(ValueError, match=r"such as \[open_dataset\('zodiac'\)\], got \['zodiac'\]"):
         base_to_novel(clip, ["zodiac"], "coop")
 
 

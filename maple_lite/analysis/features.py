@@ -10,10 +10,10 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from maple_lite.evaluation import per_class_accuracy
 from maple_lite.prompted import PromptedCLIP
+from maple_lite.support.batches import MapStyle
 from maple_lite.support.files import data_folder
 from maple_lite.support.names import require_count, require_name
 from maple_lite.training import image_features
@@ -21,7 +21,7 @@ from maple_lite.training import image_features
 PROJECTIONS = ("pca", "tsne")
 
 
-def features(model: PromptedCLIP, data: Dataset, batch_size: int = 100) -> tuple[Tensor, Tensor]:
+def features(model: PromptedCLIP, data: MapStyle, batch_size: int = 100) -> tuple[Tensor, Tensor]:
     """Unit-norm image features [N, D] and labels [N] of a dataset of (image, label), on the CPU.
 
     They are the frozen CLIP's own where the learner leaves the image tower alone (zero-shot, CoOp, deep language).
@@ -31,7 +31,7 @@ def features(model: PromptedCLIP, data: Dataset, batch_size: int = 100) -> tuple
 
 
 def feature_map(
-    models: Mapping[str, PromptedCLIP], data: Dataset, projection: str = "pca", seed: int = 0
+    models: Mapping[str, PromptedCLIP], data: MapStyle, projection: str = "pca", seed: int = 0
 ) -> pd.DataFrame:
     """A row (x, y, class_name, panel) per model and image: image features in two dimensions, a panel per model.
 
@@ -69,7 +69,10 @@ def pretraining_frequencies() -> pd.Series:
 
 
 def gain_by_frequency(
-    before: PromptedCLIP, after: PromptedCLIP, data: Dataset, frequencies: Mapping[str, float] | pd.Series | None = None
+    before: PromptedCLIP,
+    after: PromptedCLIP,
+    data: MapStyle,
+    frequencies: Mapping[str, float] | pd.Series | None = None,
 ) -> pd.DataFrame:
     """A row (class_name, frequency, zero_shot, prompted, gain) per class: accuracies in percent, gain in points.
 

@@ -14,15 +14,15 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from maple_lite.evaluation import batch_logits
 from maple_lite.prompted import PromptedCLIP
+from maple_lite.support.batches import MapStyle
 
 ANY_LABEL = sys.maxsize  # images from outside have labels of their own, which nobody reads
 
 
-def ood_detection(model: PromptedCLIP, inside: Dataset, outside: Dataset, batch_size: int = 100) -> pd.DataFrame:
+def ood_detection(model: PromptedCLIP, inside: MapStyle, outside: MapStyle, batch_size: int = 100) -> pd.DataFrame:
     """A row (score, auroc, fpr95), in percent, for each of two scores: "max_logit" and "max_softmax".
 
     `inside` holds images of the classes of `model`, `outside` those of others; labels are not read. A detector that
@@ -35,7 +35,7 @@ def ood_detection(model: PromptedCLIP, inside: Dataset, outside: Dataset, batch_
     return pd.DataFrame(rows, columns=["score", "auroc", "fpr95"])
 
 
-def confidence(model: PromptedCLIP, data: Dataset, batch_size: int = 100) -> pd.DataFrame:
+def confidence(model: PromptedCLIP, data: MapStyle, batch_size: int = 100) -> pd.DataFrame:
     """A row (max_logit, max_softmax) per image of a dataset of (image, label), in its order.
 
     In float64: in float32 the softmax of CLIP's logits is 1 for many images, which would tie.
@@ -46,7 +46,7 @@ def confidence(model: PromptedCLIP, data: Dataset, batch_size: int = 100) -> pd.
     return pd.DataFrame({name: score.numpy() for name, score in scores.items()})
 
 
-def logits(model: PromptedCLIP, data: Dataset, batch_size: int = 100) -> Tensor:
+def logits(model: PromptedCLIP, data: MapStyle, batch_size: int = 100) -> Tensor:
     """Logits [N, C] of the images of a dataset, on the CPU; ValueError for an empty one, or logits not finite."""
     return torch.cat([found for _, found in batch_logits(model, data, batch_size, n_labels=ANY_LABEL)])
 

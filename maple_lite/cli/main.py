@@ -6,8 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from maple_lite.cli import benchmark, evaluate, info, lab, predict, presets, pretrain, selfcheck, train
-from maple_lite.datasets.fetch import available
+from maple_lite.cli import benchmark, datasets, evaluate, info, lab, predict, presets, pretrain, selfcheck, train
 from maple_lite.support.version import VERSION
 
 COMMANDS = {
@@ -16,7 +15,7 @@ COMMANDS = {
     "train": (train, "train one method on one dataset, as the papers do, or on your own pictures"),
     "evaluate": (evaluate, "test trained prompts: ours, or an authors' checkpoint"),
     "predict": (predict, "name pictures with trained prompts, and say how probable each name is"),
-    "datasets": (available, "list the real datasets that are there, and fetch others"),
+    "datasets": (datasets, "list the real datasets that are there, and fetch others"),
     "presets": (presets, "show the authors' settings of every method"),
     "benchmark": (benchmark, "run the papers' evaluation, or a part of it, and keep its tables"),
     "pretrain": (pretrain, "make a tiny CLIP: pretrain it on drawn pictures"),

@@ -9,15 +9,15 @@ from typing import Any
 import pandas as pd
 import torch
 
+from maple_lite.cli.fetching import FOLDER, datasets_folder, open_or_fetch
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets.photos.catalog import FOLDER, ROOT
-from maple_lite.datasets.photos.own import TEMPLATE, TEST_SHARE
+from maple_lite.datasets import ROOT, TEST_SHARE, ClassificationDataset
+from maple_lite.datasets.photos.own import TEMPLATE
 from maple_lite.experiments.runs import TRANSFER, Run
-from maple_lite.experiments.tasks import Task
+from maple_lite.experiments.targets import transfer_targets
 from maple_lite.learners import PromptLearner
 from maple_lite.loading import load_clip
 from maple_lite.presets import SHOTS
-from maple_lite.sources import find_data, find_targets
 from maple_lite.storage.learner_files import learner_notes, load_learner
 from maple_lite.storage.official import OFFICIAL, load_official
 from maple_lite.support.files import atomic_write
@@ -38,6 +38,12 @@ def add_flag(parser: argparse.ArgumentParser, name: str, about: str, otherwise: 
     add_option(parser, name, about, False, otherwise, action="store_true")
 
 
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """The folder of all datasets."""
+    usual = f"the folder that {ROOT} names, or else ./{FOLDER}"
+    add_option(parser, "--root", "where all datasets are", words=usual, metavar="FOLDER")
+
+
 def add_prompts_arguments(parser: argparse.ArgumentParser) -> None:
     """The prompts that are read, and what an authors' checkpoint does not say."""
     parser.add_argument("prompts", metavar="PROMPTS", help=f"a {OWN} file of ours, or an authors' model.pth.tar-N")
@@ -53,8 +59,7 @@ def add_prompts_arguments(parser: argparse.ArgumentParser) -> None:
 def add_task_arguments(parser: argparse.ArgumentParser) -> None:
     """The test sets, where datasets are, and how your own pictures are read."""
     add_option(parser, "--targets", "test sets of transfer", words="the papers'", nargs="+", metavar="NAME")
-    root = f"the folder that {ROOT} names, or else ./{FOLDER}"
-    add_option(parser, "--root", "where all datasets are", words=root, metavar="FOLDER")
+    add_root(parser)
     usual = f'the dataset\'s; for your own pictures "{TEMPLATE}"'
     add_option(parser, "--template", "zero-shot CLIP's sentence, with {} for the class", words=usual)
     about = "how much of your own pictures to test on, if they have no test set"
@@ -74,18 +79,23 @@ def add_model_arguments(parser: argparse.ArgumentParser, model: str) -> None:
     add_flag(parser, "--skip-damaged", "leave out files that hold no picture", "stop at the first")
 
 
-def find_pictures(options: argparse.Namespace, name: str, task: str, clip: FrozenCLIP) -> tuple[Task, dict[str, Task]]:
+def find_pictures(
+    options: argparse.Namespace, name: str, task: str, clip: FrozenCLIP
+) -> tuple[ClassificationDataset, dict[str, ClassificationDataset]]:
     """The dataset of a name and the targets of its transfer; prints which are left out."""
     own: dict[str, Any] = dict(template=options.template, test_share=options.test_share)
     own |= dict(skip_damaged=options.skip_damaged or None, augment=False if getattr(options, "no_augment", 0) else None)
-    data = find_data(name, clip, options.root, **own)
+    data = open_or_fetch(name, clip, options.root, **own)
     if task not in TRANSFER:
         if options.targets:
             raise ValueError(f"{task} is tested on its own dataset: leave --targets out, or choose {TRANSFER[0]}.")
         return data, {}
-    targets, left = find_targets(task, data, options.targets, clip, options.root)
-    if left:
-        print(f"left out, because they are not there (name them with --targets to fetch them): {', '.join(left)}")
+    if options.targets:
+        named = [open_or_fetch(target, clip, options.root) for target in options.targets]
+        return data, {target.name: target for target in named}
+    targets, left_out = transfer_targets(task, data, clip, datasets_folder(options.root))
+    if left_out:
+        print(f"left out, because they are not there (name them with --targets to fetch them): {', '.join(left_out)}")
     return data, targets
 
 

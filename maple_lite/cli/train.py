@@ -22,8 +22,9 @@ from maple_lite.cli.shared import (
     write_csv,
 )
 from maple_lite.clip import FrozenCLIP
+from maple_lite.datasets import ClassificationDataset
 from maple_lite.experiments.runs import Run, train
-from maple_lite.experiments.tasks import Task, recipe
+from maple_lite.experiments.tasks import recipe
 from maple_lite.learners import METHODS
 from maple_lite.loading import load_clip
 from maple_lite.presets import SHOTS, TASKS, is_published
@@ -117,10 +118,12 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: None if value == "" else value for name, value in options.items() if value is not None}
 
 
-def _notes(options: argparse.Namespace, task: str, data: Task, clip: FrozenCLIP, seconds: float) -> dict[str, Any]:
+def _notes(
+    options: argparse.Namespace, task: str, data: ClassificationDataset, clip: FrozenCLIP, seconds: float
+) -> dict[str, Any]:
     """What the file of the prompts says of its run; of your own pictures not where they lie."""
     return {
-        "dataset": None if getattr(data, "own", False) else data.name,
+        "dataset": None if data.own else data.name,
         "class_names": data.class_names,
         "task": task,
         "shots": options.shots,
@@ -136,7 +139,7 @@ def _notes(options: argparse.Namespace, task: str, data: Task, clip: FrozenCLIP,
 
 
 def _print_settings(
-    options: argparse.Namespace, task: str, data: Task, clip: FrozenCLIP, replaced: dict[str, Any]
+    options: argparse.Namespace, task: str, data: ClassificationDataset, clip: FrozenCLIP, replaced: dict[str, Any]
 ) -> None:
     """Prints what is run, with which settings, and whose they are."""
     _, learner_kwargs, fit_kwargs, _ = recipe(options.method, task, options.shots, data.name, clip)

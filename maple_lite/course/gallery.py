@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 
 from maple_lite.course.ladder import plot_ladder
 from maple_lite.course.plots.gallery import COLUMNS, plot_gallery
-from maple_lite.datasets.glyphs.drawn import TEMPLATES, Pictures, drawn
-from maple_lite.datasets.glyphs.styles import VARIANTS
+from maple_lite.datasets import DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
+from maple_lite.datasets.glyphs.styles import STYLES
 
 INCH = 0.9  # width of one picture
 DPI, FINE = 90, 150  # of pictures, and of small print
 
 
-def plot_galleries(datasets: dict[str, Pictures], columns: int = COLUMNS) -> Figure:
+def plot_galleries(datasets: dict[str, ClassificationDataset], columns: int = COLUMNS) -> Figure:
     """A figure with one row of pictures per dataset, each row under its title."""
     size = (columns * 1.06 * INCH, len(datasets) * 1.55 * INCH)
     figure, axes = plt.subplots(len(datasets), figsize=size, layout="constrained", squeeze=False)
@@ -33,9 +33,11 @@ def plot_galleries(datasets: dict[str, Pictures], columns: int = COLUMNS) -> Fig
 
 def write_galleries(folder: str | Path) -> list[Path]:
     """Writes `datasets.png`, `variants.png` and `ladder.png` of the README into `folder` and returns their paths."""
-    sets = {f"{name} ({drawn(name).style.kind})": drawn(name) for name in TEMPLATES if name != "handwritten"}
-    sets["handwritten (scikit-learn's digits)"] = drawn("handwritten")
-    variants = {f"objects, {name} ({style.kind})": drawn("objects", variant=name) for name, style in VARIANTS.items()}
+    sets = {f"{name} ({STYLES[name].kind})": open_dataset(name) for name in DRAWN}
+    sets[f"{HANDWRITTEN} (scikit-learn's digits)"] = open_dataset(HANDWRITTEN)
+    variants = {
+        f"objects, {name} ({style.kind})": open_dataset("objects", variant=name) for name, style in VARIANTS.items()
+    }
     Path(folder).mkdir(parents=True, exist_ok=True)
     figures = {"datasets": (plot_galleries(sets), DPI), "variants": (plot_galleries(variants), DPI)}
     figures["ladder"] = plot_ladder(), FINE

@@ -7,10 +7,10 @@ import time
 import open_clip
 import torch
 
+from maple_lite.datasets import open_dataset
 from maple_lite.experiments.tasks import base_to_novel
 from maple_lite.experiments.titles import TITLES
 from maple_lite.loading import load_clip
-from maple_lite.pretraining.gauges import pictures
 from maple_lite.protocol import base_and_novel
 from maple_lite.support.version import VERSION
 
@@ -25,7 +25,7 @@ def selfcheck(dataset: str = "zodiac", seed: int = 1) -> list[str]:
     """
     start = time.perf_counter()
     clip = load_clip()
-    data = pictures(clip, dataset)
+    data = open_dataset(dataset, clip=clip)
     results = base_to_novel(clip, [data], SHOWN, seeds=[seed])
     table = results.pivot(index="method", columns="split", values="accuracy").loc[list(SHOWN), ["base", "novel", "hm"]]
     if not table.base["maple"] > table.base["zeroshot"] + GAIN:

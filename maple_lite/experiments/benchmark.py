@@ -13,7 +13,7 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.datasets import DRAWN
 from maple_lite.experiments.grid import (
     PROBE,
     SOURCE,

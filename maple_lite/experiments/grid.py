@@ -14,14 +14,12 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets.glyphs.drawn import DRAWN, Pictures
-from maple_lite.datasets.glyphs.styles import VARIANTS
+from maple_lite.datasets import DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
 from maple_lite.experiments.ablations import PRESET, Variant, coop_variants, maple_variants, varied
 from maple_lite.experiments.tasks import CURVE, SEEDS, Recipe, recipe, train_on_all, train_on_base
 from maple_lite.learners import METHODS, PromptLearner
 from maple_lite.loading import load_clip
 from maple_lite.presets import SHOTS
-from maple_lite.pretraining.gauges import pictures
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.protocol import base_and_novel
 from maple_lite.support.names import require_count, require_name
@@ -97,7 +95,7 @@ def compute(cell: Cell, where: Where) -> Finished:
     """The result of one cell, in a process of `where.threads` threads."""
     torch.set_num_threads(where.threads)
     clip = clip_at(where.model, where.pretrained, where.device)
-    data = pictures(clip, cell.dataset)
+    data = open_dataset(cell.dataset, clip=clip)
     start, start_cpu = time.perf_counter(), time.process_time()
     if cell.method == PROBE:
         learner, accuracies = None, {"all": probe_accuracy(clip, data, cell.seed, cell.shots)}
@@ -127,7 +125,7 @@ def config(cell: Cell, clip: FrozenCLIP) -> str:
 
 def effort(cell: Cell, clip: FrozenCLIP) -> float:
     """About how long a cell takes, in sentences and pictures that it encodes: for the order of work and time left."""
-    classes = len(pictures(clip, cell.dataset).class_names)
+    classes = len(open_dataset(cell.dataset, clip=clip).class_names)
     tested = 50 * classes * (1 + 11 * (cell.task == "transfer"))
     if cell.method in ("zeroshot", PROBE):
         return tested
@@ -139,7 +137,7 @@ def effort(cell: Cell, clip: FrozenCLIP) -> float:
     return tested * (classes if settings.kind.needs_image else 1) + steps * (texts + 4 * batch * ("vision" in towers))
 
 
-def probe_accuracy(clip: FrozenCLIP, data: Pictures, seed: int, shots: int) -> float:
+def probe_accuracy(clip: FrozenCLIP, data: ClassificationDataset, seed: int, shots: int) -> float:
     """Percent of the test images named rightly by logistic regression on the frozen image features of the shots."""
     model = PromptedCLIP(clip, PromptLearner(data.template), data.class_names)
     train, test = (image_features(model, part).tensors for part in (data.train(shots, seed), data.test()))
@@ -164,12 +162,12 @@ def _recipe(cell: Cell, clip: FrozenCLIP) -> Recipe:
 
 def _variant(cell: Cell, clip: FrozenCLIP) -> Variant:
     """The variant that a cell names."""
-    classes = len(pictures(clip, cell.dataset).class_names)
+    classes = len(open_dataset(cell.dataset, clip=clip).class_names)
     known = maple_variants(clip) if cell.task == "ablations" else coop_variants(classes)
     return known[require_name("variant", cell.variant, known)]
 
 
-def _train(cell: Cell, clip: FrozenCLIP, data: Pictures) -> tuple[PromptLearner, dict[str, float]]:
+def _train(cell: Cell, clip: FrozenCLIP, data: ClassificationDataset) -> tuple[PromptLearner, dict[str, float]]:
     """The trained learner of a cell and its accuracies."""
     settings = _recipe(cell, clip)
     if cell.task in ("base_to_novel", "ablations"):
@@ -180,7 +178,7 @@ def _train(cell: Cell, clip: FrozenCLIP, data: Pictures) -> tuple[PromptLearner,
     return train_on_all(clip, data, tests, settings, cell.seed, cell.shots)
 
 
-def _targets(clip: FrozenCLIP) -> dict[str, Pictures]:
+def _targets(clip: FrozenCLIP) -> dict[str, ClassificationDataset]:
     """The test sets of transfer by name: the source, the ten others, handwritten digits, and the source's variants."""
-    sets = {name: pictures(clip, name) for name in [*DRAWN, "handwritten"]}
-    return sets | {f"{SOURCE} {variant}": pictures(clip, SOURCE, variant=variant) for variant in VARIANTS}
+    sets = {name: open_dataset(name, clip=clip) for name in [*DRAWN, HANDWRITTEN]}
+    return sets | {f"{SOURCE} {variant}": open_dataset(SOURCE, clip=clip, variant=variant) for variant in VARIANTS}

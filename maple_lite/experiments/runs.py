@@ -12,7 +12,6 @@ from maple_lite.clip import FrozenCLIP
 from maple_lite.experiments.published import published
 from maple_lite.experiments.tasks import (
     Recipe,
-    Task,
     base_and_novel_of,
     recipe,
     train_on_all,
@@ -21,6 +20,7 @@ from maple_lite.experiments.tasks import (
 )
 from maple_lite.learners import METHODS, PromptLearner
 from maple_lite.presets import SHOTS, TASKS
+from maple_lite.protocol import ClassificationDataset
 from maple_lite.support.names import require_count, require_name
 
 TRANSFER = ("cross-dataset", "domain-generalisation")
@@ -46,13 +46,13 @@ class Run(NamedTuple):
 
 def train(
     method: str,
-    data: Task,
+    data: ClassificationDataset,
     clip: FrozenCLIP,
     task: str = "base-to-novel",
     *,
     shots: int = SHOTS,
     seed: int = 1,
-    targets: Iterable[Task] | Mapping[str, Task] = (),
+    targets: Iterable[ClassificationDataset] | Mapping[str, ClassificationDataset] = (),
     precision: str = "fp32",
     chunk: int | None = None,
     checkpoint: str | Path | None = None,
@@ -90,11 +90,11 @@ def train(
 
 def evaluate(
     learner: PromptLearner,
-    data: Task,
+    data: ClassificationDataset,
     clip: FrozenCLIP,
     task: str = "base-to-novel",
     *,
-    targets: Iterable[Task] | Mapping[str, Task] = (),
+    targets: Iterable[ClassificationDataset] | Mapping[str, ClassificationDataset] = (),
     precision: str = "fp32",
     chunk: int | None = None,
 ) -> Run:
@@ -111,7 +111,11 @@ def evaluate(
     return _run(method, data, task, learner, found)
 
 
-def sets_to_test(task: str, data: Task, targets: Iterable[Task] | Mapping[str, Task]) -> dict[str, Task]:
+def sets_to_test(
+    task: str,
+    data: ClassificationDataset,
+    targets: Iterable[ClassificationDataset] | Mapping[str, ClassificationDataset],
+) -> dict[str, ClassificationDataset]:
     """The test sets of a task by name; ValueError for targets where a task has none, or two of one name."""
     named = dict(targets) if isinstance(targets, Mapping) else {target.name: target for target in list(targets)}
     if task in TRANSFER:
@@ -121,10 +125,16 @@ def sets_to_test(task: str, data: Task, targets: Iterable[Task] | Mapping[str, T
     return base_and_novel_of(data) if task == "base-to-novel" else {"all": data}
 
 
-def _run(method: str, data: Task, task: str, learner: PromptLearner, found: Mapping[str, float], **columns: int) -> Run:
+def _run(
+    method: str,
+    data: ClassificationDataset,
+    task: str,
+    learner: PromptLearner,
+    found: Mapping[str, float],
+    **columns: int,
+) -> Run:
     """The Run of accuracies by split; a user's own pictures have no published row, whatever they are called."""
     rows = pd.DataFrame({"split": list(found), "accuracy": list(found.values())})
     about: dict[str, Any] = {"method": method, "dataset": data.name, **columns}
     rows = rows.assign(**about)[[*about, *rows.columns]]
-    own = getattr(data, "own", False)
-    return Run(learner, rows, published(method, "" if own else data.name, task))
+    return Run(learner, rows, published(method, "" if data.own else data.name, task))

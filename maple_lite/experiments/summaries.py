@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from maple_lite.datasets.glyphs.styles import VARIANTS
+from maple_lite.datasets import VARIANTS
 from maple_lite.experiments.ablations import PRESET
 from maple_lite.learners import METHODS
 from maple_lite.support.names import require_name

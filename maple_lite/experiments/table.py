@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from maple_lite.datasets.glyphs.drawn import DRAWN
+from maple_lite.datasets import DRAWN
 from maple_lite.experiments.grid import Cell, Finished
 from maple_lite.learners import METHODS
 from maple_lite.support.checkpoint import require_writable

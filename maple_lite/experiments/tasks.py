@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from maple_lite.evaluation import accuracy
 from maple_lite.learners import METHODS, PromptLearner, ZeroShot
 from maple_lite.presets import SHOTS, preset
 from maple_lite.prompted import PromptedCLIP
-from maple_lite.protocol import base_and_novel, harmonic_mean
+from maple_lite.protocol import ClassificationDataset, base_and_novel, harmonic_mean
 from maple_lite.support.names import require_name
 from maple_lite.support.seeds import derived_seed, seeded
 from maple_lite.training import fit
@@ -21,37 +21,6 @@ from maple_lite.training import fit
 SEEDS = (1, 2, 3)  # the papers' averages are over three
 CURVE = (1, 2, 4, 8, 16)  # shots of CoOp's few-shot curves
 UNTRAINED = (PromptLearner, ZeroShot)
-
-
-class Task(Protocol):
-    """What a dataset must offer to be a task: its names, its zero-shot template, samples and splits."""
-
-    @property
-    def name(self) -> str:
-        """The dataset's name."""
-        ...
-
-    @property
-    def class_names(self) -> list[str]:
-        """Names of the classes, in the order of the labels."""
-        ...
-
-    @property
-    def template(self) -> str:
-        """The zero-shot sentence, with one {} for the class name."""
-        ...
-
-    def train(self, shots: int, seed: int) -> Any:
-        """`shots` training images per class."""
-        ...
-
-    def test(self) -> Any:
-        """The test images."""
-        ...
-
-    def subset(self, class_ids: Iterable[int]) -> Any:
-        """The images of some classes, relabelled from 0."""
-        ...
 
 
 class Recipe(NamedTuple):
@@ -65,11 +34,13 @@ class Recipe(NamedTuple):
     fit_kwargs: dict[str, Any]
     chunk: int | None = None
 
-    def sample(self, data: Task, shots: int, seed: int) -> Any:
+    def sample(self, data: ClassificationDataset, shots: int, seed: int) -> Any:
         """The training sample, None for zero-shot CLIP: it serves datasets without training pictures, too."""
         return None if self.kind in UNTRAINED else data.train(shots, seed)
 
-    def measure(self, clip: FrozenCLIP, learner: PromptLearner, tests: Mapping[str, Task]) -> dict[str, float]:
+    def measure(
+        self, clip: FrozenCLIP, learner: PromptLearner, tests: Mapping[str, ClassificationDataset]
+    ) -> dict[str, float]:
         """The percentage of the test images that a learner names rightly, for each of `tests`.
 
         Zero-shot CLIP, which is the same for all, asks every test set in that set's own template.
@@ -88,7 +59,7 @@ def recipe(method: str, task: str, shots: int, source: str, clip: FrozenCLIP) ->
 
 def base_to_novel(
     clip: FrozenCLIP,
-    datasets: Iterable[Task],
+    datasets: Iterable[ClassificationDataset],
     methods: Sequence[str] = tuple(METHODS),
     seeds: Sequence[int] = SEEDS,
     shots: int = SHOTS,
@@ -98,10 +69,10 @@ def base_to_novel(
     Settings are `preset`'s. `split` is "base", "novel" or "hm" (their harmonic mean), accuracies are percent, seconds
     are those of building, training and testing one cell. Raises ValueError for an unknown method.
 
-    >>> base_to_novel(load_clip(), [drawn("zodiac")], ["zeroshot", "maple"], seeds=[1])
+    >>> base_to_novel(load_clip(), [open_dataset("zodiac")], ["zeroshot", "maple"], seeds=[1])
     """
 
-    def cell(data: Task, method: str, seed: int) -> dict[str, float]:
+    def cell(data: ClassificationDataset, method: str, seed: int) -> dict[str, float]:
         settings = recipe(method, "base-to-novel", shots, data.name, clip)
         return train_on_base(clip, data, settings, seed, shots)[1]
 
@@ -110,7 +81,7 @@ def base_to_novel(
 
 def few_shot_curve(
     clip: FrozenCLIP,
-    datasets: Iterable[Task],
+    datasets: Iterable[ClassificationDataset],
     methods: Sequence[str] = tuple(METHODS),
     seeds: Sequence[int] = SEEDS,
     shots: Sequence[int] = CURVE,
@@ -119,12 +90,12 @@ def few_shot_curve(
 
     `split` is "all". Settings as in `base_to_novel`; those that nobody published are derived (see `preset`).
 
-    >>> few_shot_curve(load_clip(), [drawn("zodiac")], ["coop"], seeds=[1], shots=[1, 16])
+    >>> few_shot_curve(load_clip(), [open_dataset("zodiac")], ["coop"], seeds=[1], shots=[1, 16])
     """
     datasets, frames = list(datasets), []
     for count in [shots] if isinstance(shots, int) else shots:
 
-        def cell(data: Task, method: str, seed: int, count: int = count) -> dict[str, float]:
+        def cell(data: ClassificationDataset, method: str, seed: int, count: int = count) -> dict[str, float]:
             settings = recipe(method, "few-shot", count, data.name, clip)
             return train_on_all(clip, data, {"all": data}, settings, seed, count)[1]
 
@@ -136,8 +107,8 @@ def few_shot_curve(
 
 def cross_dataset(
     clip: FrozenCLIP,
-    source: Task,
-    targets: Iterable[Task],
+    source: ClassificationDataset,
+    targets: Iterable[ClassificationDataset],
     methods: Sequence[str] = tuple(METHODS),
     seeds: Sequence[int] = SEEDS,
     shots: int = SHOTS,
@@ -146,7 +117,7 @@ def cross_dataset(
 
     `dataset` is the one trained on, `split` the one tested on: the source itself first, then the targets.
 
-    >>> cross_dataset(load_clip(), drawn("objects"), [drawn("zodiac"), drawn("chess")], ["maple"], seeds=[1])
+    >>> cross_dataset(load_clip(), open_dataset("objects"), [open_dataset("zodiac")], ["maple"], seeds=[1])
     """
     tests = {data.name: data for data in [source, *targets]}
     return _transfer("cross-dataset", clip, source, tests, methods, seeds, shots)
@@ -154,21 +125,22 @@ def cross_dataset(
 
 def domain_generalisation(
     clip: FrozenCLIP,
-    source: Task,
-    domains: Mapping[str, Task],
+    source: ClassificationDataset,
+    domains: Mapping[str, ClassificationDataset],
     methods: Sequence[str] = tuple(METHODS),
     seeds: Sequence[int] = SEEDS,
     shots: int = SHOTS,
 ) -> pd.DataFrame:
     """As `cross_dataset`, with other pictures of the source's own classes: `domains` names them, and `split` does.
 
-    >>> domain_generalisation(load_clip(), drawn("objects"), {"sketch": drawn("objects", variant="sketch")}, ["maple"])
+    >>> sketch = open_dataset("objects", variant="sketch")
+    >>> domain_generalisation(load_clip(), open_dataset("objects"), {"sketch": sketch}, ["maple"])
     """
     return _transfer("domain-generalisation", clip, source, {source.name: source, **domains}, methods, seeds, shots)
 
 
 def train_on_base(
-    clip: FrozenCLIP, data: Task, settings: Recipe, seed: int, shots: int
+    clip: FrozenCLIP, data: ClassificationDataset, settings: Recipe, seed: int, shots: int
 ) -> tuple[PromptLearner, dict[str, float]]:
     """The learner trained on base classes, and its accuracies {"base", "novel", "hm"} in percent."""
     halves = base_and_novel_of(data)
@@ -177,14 +149,19 @@ def train_on_base(
 
 
 def train_on_all(
-    clip: FrozenCLIP, source: Task, tests: Mapping[str, Task], settings: Recipe, seed: int, shots: int
+    clip: FrozenCLIP,
+    source: ClassificationDataset,
+    tests: Mapping[str, ClassificationDataset],
+    settings: Recipe,
+    seed: int,
+    shots: int,
 ) -> tuple[PromptLearner, dict[str, float]]:
     """The learner trained on all classes of `source`, and its accuracy in percent on each of `tests`."""
     learner = trained(clip, source, settings.sample(source, shots, seed), settings, seed)
     return learner, settings.measure(clip, learner, tests)
 
 
-def base_and_novel_of(data: Task) -> dict[str, Any]:
+def base_and_novel_of(data: ClassificationDataset) -> dict[str, Any]:
     """{"base": ..., "novel": ...}: the dataset's first half of the classes, and the rest."""
     halves = base_and_novel(len(data.class_names))
     return {split: data.subset(half) for split, half in zip(("base", "novel"), halves, strict=True)}
@@ -195,7 +172,9 @@ def with_harmonic_mean(found: dict[str, float]) -> dict[str, float]:
     return found | {"hm": harmonic_mean(found["base"], found["novel"])}
 
 
-def trained(clip: FrozenCLIP, data: Task, train_set: Any, settings: Recipe, seed: int) -> PromptLearner:
+def trained(
+    clip: FrozenCLIP, data: ClassificationDataset, train_set: ClassificationDataset, settings: Recipe, seed: int
+) -> PromptLearner:
     """A learner for the classes of `data`, trained on `train_set`; zero-shot takes the data's template.
 
     Image features are cached for learners that leave the image tower alone, unless `train_set.augmented` says that its
@@ -207,7 +186,7 @@ def trained(clip: FrozenCLIP, data: Task, train_set: Any, settings: Recipe, seed
     with seeded(derived_seed(seed)):
         learner: PromptLearner = make(clip, **settings.learner_kwargs)
     model = PromptedCLIP(clip, learner, data.class_names, settings.chunk)
-    cache = not learner.vision_prompts() and not getattr(train_set, "augmented", False)
+    cache = not learner.vision_prompts() and not train_set.augmented
     fit(model, train_set, **{"seed": seed, "cache_features": cache, "bar": False} | settings.fit_kwargs)
     return learner
 
@@ -228,33 +207,33 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
 def _transfer(
     task: str,
     clip: FrozenCLIP,
-    source: Task,
-    tests: Mapping[str, Task],
+    source: ClassificationDataset,
+    tests: Mapping[str, ClassificationDataset],
     methods: Sequence[str],
     seeds: Sequence[int],
     shots: int,
 ) -> pd.DataFrame:
     """The rows of `cross_dataset` and `domain_generalisation`."""
 
-    def cell(data: Task, method: str, seed: int) -> dict[str, float]:
+    def cell(data: ClassificationDataset, method: str, seed: int) -> dict[str, float]:
         return train_on_all(clip, data, tests, recipe(method, task, shots, data.name, clip), seed, shots)[1]
 
     return _sweep([source], methods, seeds, cell)
 
 
 def _sweep(
-    datasets: Iterable[Task],
+    datasets: Iterable[ClassificationDataset],
     methods: Sequence[str],
     seeds: Sequence[int],
-    cell: Callable[[Task, str, int], dict[str, float]],
+    cell: Callable[[ClassificationDataset, str, int], dict[str, float]],
 ) -> pd.DataFrame:
     """Tidy rows of `cell(data, method, seed)`, which gives {split: accuracy}, for every combination."""
     methods = [methods] if isinstance(methods, str) else list(methods)
     for method in methods:
         require_name("method", method, METHODS)
     datasets = list(datasets)
-    if any(not hasattr(data, "class_names") for data in datasets):
-        raise ValueError(f"datasets must be datasets such as drawn('zodiac'), got {datasets}.")
+    if not all(isinstance(data, ClassificationDataset) for data in datasets):
+        raise ValueError(f"datasets must be a list of datasets, such as [open_dataset('zodiac')], got {datasets}.")
     rows = []
     for data, method, seed in ((data, method, seed) for data in datasets for method in methods for seed in seeds):
         start = time.perf_counter()

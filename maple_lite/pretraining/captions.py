@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from maple_lite.datasets import handwritten
 from maple_lite.datasets.glyphs.drawn import TEMPLATES
 from maple_lite.datasets.glyphs.glyphs import glyph_masks, symbols
 from maple_lite.datasets.glyphs.painting import COLOURS, choose_colours
@@ -65,14 +66,14 @@ def draw_captioned(
 
 def templates_of(dataset: str) -> list[str]:
     """The caption templates of a dataset's symbols: the general ones, and its own twice, so that it is well known."""
-    own = [TEMPLATES[dataset]] * 2 + [TEMPLATES["handwritten"]] * (dataset == "digits")
+    own = [TEMPLATES[dataset]] * 2 + [handwritten.TEMPLATE] * (dataset == "digits")
     return [*GENERAL_TEMPLATES, *own]
 
 
 def caption_words() -> list[str]:
     """All words, sorted, that captions can use: of names, templates and colours, without punctuation."""
     names = [symbol.name for symbol in symbols()]
-    sentences = [*names, *GENERAL_TEMPLATES, *TEMPLATES.values(), *BACKGROUNDS, *COLOURS]
+    sentences = [*names, *GENERAL_TEMPLATES, *TEMPLATES.values(), handwritten.TEMPLATE, *BACKGROUNDS, *COLOURS]
     text = " ".join(sentences).replace("{}", " ").replace(",", " ").replace(".", " ")
     return sorted(set(text.split()))
 

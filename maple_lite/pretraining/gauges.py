@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets.glyphs.drawn import DRAWN, TEMPLATES, Pictures, drawn
-from maple_lite.datasets.glyphs.styles import VARIANTS
+from maple_lite.datasets import DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
+from maple_lite.datasets.glyphs.styles import STYLES
 from maple_lite.evaluation import accuracy
 from maple_lite.learners import PromptLearner
 from maple_lite.prompted import PromptedCLIP
@@ -20,21 +20,15 @@ def zero_shot_table(clip: FrozenCLIP) -> pd.DataFrame:
 
     The eleven drawn clean and in their own styles, the four variants of objects, and handwritten digits.
     """
-    sets = [(name, "clean", pictures(clip, name, style="clean")) for name in DRAWN]
-    sets += [(name, data.style.kind, data) for name in DRAWN for data in [pictures(clip, name)]]
-    sets += [("objects", variant, pictures(clip, "objects", variant=variant)) for variant in VARIANTS]
-    sets += [("handwritten", "photographs", pictures(clip, "handwritten"))]
+    sets = [(name, "clean", open_dataset(name, clip=clip, style="clean")) for name in DRAWN]
+    sets += [(name, STYLES[name].kind, open_dataset(name, clip=clip)) for name in DRAWN]
+    sets += [("objects", variant, open_dataset("objects", clip=clip, variant=variant)) for variant in VARIANTS]
+    sets += [(HANDWRITTEN, "photographs", open_dataset(HANDWRITTEN, clip=clip))]
     rows = []
     for name, style, data in sets:
         model = PromptedCLIP(clip, PromptLearner(data.template), data.class_names)
         rows.append((name, style, len(data.class_names), accuracy(model, data)))
     return pd.DataFrame(rows, columns=["dataset", "style", "classes", "accuracy"])
-
-
-def pictures(clip: FrozenCLIP, name: str, style: str | None = None, variant: str | None = None) -> Pictures:
-    """A drawn dataset as `clip` looks at it: in its resolution, normalised by its mean and std."""
-    look = clip.preprocess
-    return drawn(name, int(clip.visual.image_size[0]), style, variant, tuple(look.mean), tuple(look.std))
 
 
 @torch.no_grad()
@@ -44,10 +38,10 @@ def clean_accuracy(clip: FrozenCLIP, shots: int = 2) -> tuple[float, float]:
     A quick look at `shots` pictures per symbol, none of them a test picture.
     """
     right_of_all, right_within = [], []
-    text_features = torch.cat([_text_features(clip, name) for name in DRAWN])  # [S, D]
+    sets = [open_dataset(name, clip=clip, style="clean").train(shots, seed=0) for name in DRAWN]
+    text_features = torch.cat([_text_features(clip, data) for data in sets])  # [S, D]
     first = 0
-    for name in DRAWN:
-        data = pictures(clip, name, style="clean").train(shots, seed=0)
+    for data in sets:
         images, labels = (part.to(clip.device) for part in data.batch(range(len(data))))
         similarity = clip.encode_image(images) @ text_features.T  # [B, S]
         last = first + len(data.class_names)
@@ -57,7 +51,7 @@ def clean_accuracy(clip: FrozenCLIP, shots: int = 2) -> tuple[float, float]:
     return 100 * torch.cat(right_of_all).float().mean().item(), 100 * torch.stack(right_within).mean().item()
 
 
-def _text_features(clip: FrozenCLIP, name: str) -> Tensor:
+def _text_features(clip: FrozenCLIP, data: ClassificationDataset) -> Tensor:
     """Unit-norm text features [C, D] of a dataset's classes in its template."""
-    sentences = [TEMPLATES[name].format(class_name) for class_name in drawn(name).class_names]
+    sentences = [data.template.format(class_name) for class_name in data.class_names]
     return clip.encode_text(tokenize(sentences, clip.context_length).to(clip.device))

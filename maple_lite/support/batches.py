@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sized
-from typing import Any
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -14,8 +14,16 @@ from maple_lite.support.names import require_count
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+class MapStyle(Protocol):
+    """A map-style dataset: torch's, a plain list, or one of ours. Its items are (image [3, H, W], label)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
 def batches(
-    data: Dataset, batch_size: int, n_classes: int, device: torch.device, seed: int | None = None
+    data: MapStyle, batch_size: int, n_classes: int, device: torch.device, seed: int | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches (images [B, 3, H, W], labels [B]) of a map-style dataset, in order or, with a seed, shuffled by it.
 
@@ -25,7 +33,7 @@ def batches(
     """
     shuffled, full = seed is not None, full_batches(data, batch_size)
     loader = DataLoader(
-        data,
+        cast(Dataset, data),
         int(batch_size),
         shuffle=shuffled,
         drop_last=shuffled and full > 0,
@@ -37,7 +45,7 @@ def batches(
         yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
 
 
-def count(data: Dataset) -> int:
+def count(data: MapStyle) -> int:
     """Number of items of a map-style dataset; ValueError if it has no length, is empty, or is a loader."""
     if not isinstance(data, Sized) or isinstance(data, DataLoader) or not hasattr(data, "__getitem__"):
         raise ValueError(f"data must be a map-style dataset of (image, label), got {type(data).__name__}.")
@@ -46,7 +54,7 @@ def count(data: Dataset) -> int:
     return len(data)
 
 
-def full_batches(data: Dataset, batch_size: int) -> int:
+def full_batches(data: MapStyle, batch_size: int) -> int:
     """Number of full batches of a dataset; ValueError if it is empty or the batch size below 1."""
     return count(data) // require_count("batch_size", batch_size)
 

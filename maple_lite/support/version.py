@@ -11,12 +11,11 @@ VERSION = "0.2.0"  # of the package: pyproject.toml and CITATION.cff take it fro
 DECIDING = (
     *("clip", "tokens", "learners", "prompted", "training", "evaluation", "protocol", "presets"),
     *(f"support/{module}" for module in ("batches", "counter_rng", "seeds")),
-    "datasets/drawing",
+    *(f"datasets/{module}" for module in ("balanced", "drawing", "handwritten", "opening")),
     *(f"datasets/glyphs/{module}" for module in ("drawn", "glyphs", "painting", "styles")),
     *(f"datasets/emoji/{module}" for module in ("composing", "fonts", "grounds", "looks")),
     *(f"datasets/emoji/{module}" for module in ("placing", "sprites", "table")),
     *(f"experiments/{module}" for module in ("ablations", "grid", "tasks")),
-    "pretraining/gauges",
 )
 """The modules that decide a result. A change of their code makes another version, one of comments does not."""
 

@@ -6,9 +6,8 @@ import io
 import json
 
 import maple_lite
-from maple_lite import MaPLe, PromptedCLIP, accuracy, fit, load_clip
+from maple_lite import MaPLe, PromptedCLIP, accuracy, fit, load_clip, open_dataset
 from maple_lite.cli.main import main
-from maple_lite.datasets.glyphs.drawn import drawn
 
 COMMANDS = (
     "info",
@@ -38,7 +37,7 @@ def sentence(module):
 
 
 clip = load_clip(device="cpu")
-data = drawn("chess", resolution=clip.preprocess.size).subset(range(3))
+data = open_dataset("chess", clip=clip).subset(range(3))
 model = PromptedCLIP(clip, MaPLe(clip), data.class_names)
 loss = fit(model, data.train(shots=2), epochs=2, lr=0.0035, batch_size=2).frame().loss
 print(

@@ -14,8 +14,9 @@ from maple_lite.clip import FrozenCLIP
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, call, equals, invariant, number, returns, unchanged
 from maple_lite.course.teach.values import agree, describe
+from maple_lite.datasets import open_dataset
 from maple_lite.loading import load_clip
-from maple_lite.pretraining.gauges import pictures
+from maple_lite.protocol import items_of_classes
 from maple_lite.tokens import spoken, tokenize, tokenizer
 
 
@@ -258,8 +259,9 @@ def _listener() -> ListeningCLIP:
 def _symbols() -> Tensor:
     """Clean pictures [6, 3, R, R] of SHOWN."""
     clip = _listener()
-    data = pictures(clip, "objects", style="clean").subset([spoken(name) for name in NAMES])
-    return data.batch([label * data.per_class + i for i, label in enumerate(SHOWN)])[0].to(clip.device)
+    data = open_dataset("objects", clip=clip, style="clean").subset([spoken(name) for name in NAMES])
+    items = items_of_classes(data.labels)
+    return data.batch([items[label][i] for i, label in enumerate(SHOWN)])[0].to(clip.device)
 
 
 def classify(clip: FrozenCLIP, images: Tensor, class_names: Sequence[str], template: str) -> list[str]:

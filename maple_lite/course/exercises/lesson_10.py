@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,14 +18,13 @@ from maple_lite.course.teach.causes import cause_of_type, mismatch
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, equals, number, unchanged
 from maple_lite.course.teach.values import agree, describe, is_number
-from maple_lite.datasets.glyphs.drawn import Pictures
+from maple_lite.datasets import ClassificationDataset, open_dataset
 from maple_lite.evaluation import accuracy
 from maple_lite.experiments.summaries import spearman
 from maple_lite.learners import IVLP, PromptLearner
 from maple_lite.loading import load_clip
-from maple_lite.pretraining.gauges import pictures
 from maple_lite.prompted import PromptedCLIP
-from maple_lite.protocol import harmonic_mean
+from maple_lite.protocol import harmonic_mean, items_of_classes
 from maple_lite.support.seeds import seeded
 
 NOISE = 0.05  # of the prompts of a model for checks
@@ -517,10 +515,11 @@ RANKS = Exercise(
 class Shown(Dataset):
     """A small test set for checks, pictures of some classes, held in memory; its training pictures are others."""
 
-    def __init__(self, pictures: Pictures) -> None:
-        self.class_names, self.template, self.labels = pictures.class_names, pictures.template, pictures.labels
-        self.pictures = pictures
-        self.images, _ = pictures.batch(range(len(pictures)))
+    def __init__(self, data: ClassificationDataset, per_class: int) -> None:
+        self.class_names, self.template, self.data = data.class_names, data.template, data
+        first = [i for items in items_of_classes(data.labels).values() for i in items[:per_class]]
+        self.images, labels = data.batch(first)
+        self.labels = labels.tolist()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -534,7 +533,7 @@ class Shown(Dataset):
 
     def train(self, shots: int, seed: int = 1) -> Shown:
         """Some training pictures: enough for one who trains where nothing must be trained."""
-        return Shown(self.pictures.train(7, seed))
+        return Shown(self.data.train(7, seed), 7)
 
 
 SOURCE = ["aries", "taurus", "gemini", "cancer", "leo", "virgo"]
@@ -549,7 +548,7 @@ def tiny_clip() -> FrozenCLIP:
 
 def shown(name: str, classes: Sequence[str | int], per_class: int) -> Shown:
     """A few test pictures of some classes of a drawn dataset."""
-    return Shown(replace(pictures(tiny_clip(), name).subset(classes), per_class=per_class))
+    return Shown(open_dataset(name, clip=tiny_clip()).subset(classes), per_class)
 
 
 def transfer(model: PromptedCLIP, data: Any) -> float:

@@ -9,19 +9,24 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
 
-from maple_lite.datasets.glyphs.drawn import Pictures
+from maple_lite.protocol import ClassificationDataset, items_of_classes
 
 COLUMNS = 8
 
 
 def plot_gallery(
-    dataset: Pictures, indices: Sequence[int] | None = None, columns: int = COLUMNS, *, ax: Axes | None = None
+    dataset: ClassificationDataset,
+    indices: Sequence[int] | None = None,
+    columns: int = COLUMNS,
+    *,
+    ax: Axes | None = None,
 ) -> Axes:
     """The pictures `indices` of a dataset in rows of `columns`, each over its class name.
 
     `indices=None` shows one row: pictures of classes spread evenly over the dataset.
 
-    >>> plot_gallery(drawn("zodiac"))
+    >>> from maple_lite import open_dataset
+    >>> axes = plot_gallery(open_dataset("zodiac"))
     """
     indices = spread(dataset, columns) if indices is None else indices
     images, labels = dataset.batch(indices)
@@ -38,7 +43,8 @@ def plot_gallery(
     return ax
 
 
-def spread(dataset: Pictures, n: int) -> list[int]:
+def spread(dataset: ClassificationDataset, n: int) -> list[int]:
     """Indices of `n` pictures, of classes spread evenly over the dataset and each another picture of its class."""
-    n_classes, per_class = len(dataset.class_names), dataset.per_class
-    return [(i * n_classes // n) * per_class + i % per_class for i in range(n)]
+    members = items_of_classes(dataset.labels)
+    chosen = [members[i * len(dataset.class_names) // n] for i in range(n)]
+    return [items[i % len(items)] for i, items in enumerate(chosen)]

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from maple_lite.course.plots.gallery import plot_gallery
 from maple_lite.course.plots.style import FROZEN, LANGUAGE, open_axes
-from maple_lite.datasets.glyphs.drawn import Pictures
+from maple_lite.protocol import ClassificationDataset
 
 
-def plot_picture(dataset: Pictures, index: int, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+def plot_picture(dataset: ClassificationDataset, index: int, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """Picture number `index` of a dataset over its class name; `kwargs` are properties of that text."""
     ax = plot_gallery(dataset, [index], columns=1, ax=ax)
     ax.texts[0].set(**{"fontsize": "medium"} | kwargs)
@@ -41,7 +41,9 @@ def plot_probabilities(
     return open_axes(ax)
 
 
-def plot_predictions(dataset: Pictures, indices: Sequence[int], probabilities: Sequence[Mapping[str, float]]) -> Figure:
+def plot_predictions(
+    dataset: ClassificationDataset, indices: Sequence[int], probabilities: Sequence[Mapping[str, float]]
+) -> Figure:
     """A figure with the pictures `indices` of a dataset, each over its bars of {class name: probability in 0..1}."""
     columns = len(indices)
     size = (3.2 * columns, 3.4)

@@ -59,10 +59,10 @@ def fetch(
     if source == "torchvision" and name not in TORCHVISION:
         raise ValueError(f"torchvision does not download {name}: leave the source out, or choose {_some(TORCHVISION)}.")
     root = Path(root).expanduser()
-    if not missing(entry, root):
+    if not absent(entry, root):
         return root / entry.folder
     if name == BY_HAND:
-        lacking = _some(missing(entry, root))
+        lacking = _some(absent(entry, root))
         raise FileNotFoundError(f"{name} is not fetched: get it from image-net.org, put {lacking} into {root / name}.")
     try:
         _fetch(entry, root, source, bar, endpoint)
@@ -76,14 +76,9 @@ def fetch(
     return root / entry.folder
 
 
-def missing(entry: Entry, root: str | Path) -> list[str]:
-    """What a dataset's folder below `root` still needs, relative to that folder; empty folders count as missing."""
-    return absent(entry, Path(root).expanduser())
-
-
 def by_hand(entry: Entry, root: str | Path) -> str:
     """The sentence that says what to put where."""
-    lacking = missing(entry, root) or list(entry.needs)
+    lacking = absent(entry, Path(root)) or list(entry.needs)
     return f"Fetch it again, or put {_some(lacking)} into {Path(root) / entry.folder} by hand."
 
 
@@ -95,9 +90,9 @@ def _fetch(entry: Entry, root: Path, source: str, bar: bool, endpoint: str | Non
     with FileLock(staging / f"{entry.name}.lock", timeout=0) as lock, full_disk_said(root):
         if source == "torchvision" and _pictures(entry, root):
             _from_torchvision(entry, target, staging)
-        if missing(entry, root):
+        if absent(entry, root):
             _from_hub(entry, root, target, staging, bar, endpoint)
-        lacking = missing(entry, root)
+        lacking = absent(entry, root)
         if lacking:
             raise FileNotFoundError(f"its archive on the mirror lacks {_some(lacking)}; what it holds was put in place")
         with suppress(OSError):  # parts of other downloads may lie there
@@ -118,7 +113,7 @@ def _from_hub(
     if file is None:
         raise FileNotFoundError(f"the mirror {mirror.REPOSITORY} has no archive of {entry.folder}")
     if not _pictures(entry, root) and file.name.endswith(".zip"):
-        for need, content in mirror.read_members(file, missing(entry, root)).items():
+        for need, content in mirror.read_members(file, absent(entry, root)).items():
             atomic_write(target / need, partial(Path.write_bytes, data=content))
         return
     require_room(staging, mirror.left_to_download(file, staging) + UNPACKED * file.size, file.name)
@@ -169,7 +164,7 @@ def _merge(source: Path, target: Path) -> None:
 
 def _pictures(entry: Entry, root: Path) -> list[str]:
     """What is missing beside the lists: the folders of pictures."""
-    return [need for need in missing(entry, root) if not Path(need).suffix]
+    return [need for need in absent(entry, root) if not Path(need).suffix]
 
 
 def _is_there(path: Path) -> bool:

@@ -10,7 +10,6 @@ from maple_lite.presets import template
 from maple_lite.support.names import require_name
 
 ROOT = "MAPLE_LITE_DATASETS"  # the environment variable that names the folder of all datasets
-FOLDER = "datasets"  # that folder's name for the command line, where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -93,11 +92,6 @@ def dataset_entry(spelling: str) -> Entry:
     'oxford_pets'
     """
     return CATALOG[dataset_name(spelling) or require_name("dataset", spelling, CATALOG)]
-
-
-def named_root(root: str | Path | None = None) -> Path:
-    """The command line's folder of all datasets: `root`, else MAPLE_LITE_DATASETS, else "datasets" where you are."""
-    return Path(root or os.environ.get(ROOT) or FOLDER).expanduser()
 
 
 def datasets_root(root: str | Path | None = None) -> Path:

@@ -79,9 +79,20 @@ class Photos(Dataset[tuple[Tensor, int]]):
         return [self._path(item) for item in self.items]
 
     @property
-    def sample(self) -> list[tuple[str, int]]:
-        """Which pictures these are, as (path below the dataset's folder, label): equal for equal ones."""
-        return [(item.path, label) for item, label in zip(self.items, self.labels, strict=True)]
+    def identity(self) -> str:
+        """Which pictures these are, with their labels, whether they are augmented, and how they are prepared."""
+        pictures = [(item.path, label) for item, label in zip(self.items, self.labels, strict=True)]
+        return repr((self.augmented, self.preparation.training.size, self.mean, self.std, pictures))
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """The mean of each channel with which images are normalised."""
+        return self.preparation.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """The standard deviation of each channel with which images are normalised."""
+        return self.preparation.std
 
     def train(self, shots: int, seed: int = 1) -> Photos:
         """`shots` training pictures per class, randomly cropped and mirrored each time that they are read (or not, if

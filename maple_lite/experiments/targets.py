@@ -1,0 +1,31 @@
+"""Which test sets a transfer has, if nobody names others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maple_lite.clip import FrozenCLIP
+from maple_lite.datasets import CATALOG, DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
+from maple_lite.datasets.photos.catalog import absent, datasets_root
+
+
+def transfer_targets(
+    task: str, source: ClassificationDataset, clip: FrozenCLIP, root: str | Path | None = None
+) -> tuple[dict[str, ClassificationDataset], list[str]]:
+    """({name: test set} of transfer from `source`, names of those that are left out because they are not in `root`).
+
+    They are the paper's. "cross-dataset" has the other datasets: drawn ones for a drawn source, the papers' for
+    photographs. "domain-generalisation" has other pictures of the source's classes: the variants of objects, or
+    ImageNet's four other test sets.
+    """
+    drawn = (*DRAWN, HANDWRITTEN)
+    if source.name in drawn and not source.own:
+        if task == "cross-dataset":
+            return {name: open_dataset(name, clip=clip) for name in drawn if name != source.name}, []
+        variants = VARIANTS if source.name == "objects" else ()
+        return {variant: open_dataset(source.name, clip=clip, variant=variant) for variant in variants}, []
+    folder = Path(root).expanduser() if root else datasets_root()
+    wanted = None if task == "cross-dataset" else source.name
+    names = [entry.name for entry in CATALOG.values() if entry.domain_of == wanted and entry.name != source.name]
+    left_out = [name for name in names if absent(CATALOG[name], folder)]
+    return {name: open_dataset(name, folder, clip) for name in names if name not in left_out}, left_out

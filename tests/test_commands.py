@@ -200,7 +200,7 @@ def test_a_full_disk_or_a_stop_loses_no_epoch(here, capsys, monkeypatch):
         patched.setattr("maple_lite.experiments.tasks.Recipe.measure", stop)
         run(*words, status=2)
     assert "stopped: the epochs that were finished are kept, the same command goes on" in capsys.readouterr().err
-    monkeypatch.setattr("maple_lite.training._Run.epoch", full)  # nothing is trained again
+    monkeypatch.setattr("maple_lite.learners.PromptLearner.loss", full)  # nothing is trained again
     run(*words)
     assert (here / "a.safetensors").exists()
     assert not (here / "a.checkpoint").exists()

@@ -161,7 +161,7 @@ def base_and_novel(n_classes: int) -> tuple[list[int], list[int]]:
 
 
 def harmonic_mean(base: float, novel: float) -> float:
-    """2 base novel / (base + novel) of two accuracies in percent, 0 where both are; ValueError outside 0 to 100.
+    """2 base novel / (base + novel) of two accuracies in percent, 0 if both are 0; ValueError outside 0 to 100.
 
     >>> round(harmonic_mean(82.28, 75.14), 2)     # MaPLe's averages
     78.55

@@ -172,6 +172,17 @@ def test_what_is_missing_is_fetched_first(hub, here, monkeypatch, capsys):  # no
     assert "nothing was fetched: the hub at http://127.0.0.1:9 does not answer" in capsys.readouterr().err
 
 
+def test_a_folder_wins_over_a_drawn_dataset_of_its_name_and_a_path_is_never_fetched(here, capsys):
+    for name in ("zodiac", "eurosat"):
+        for i in range(4):
+            picture(here / name / ("cat", "dog")[i % 2] / f"{i}.png", i % 2)
+    trained(dataset="zodiac", method="zeroshot")
+    trained("--output", "own.safetensors", dataset="./eurosat", method="zeroshot")
+    assert "on the mirror" not in said(capsys)
+    for file in ("prompts/zodiac-zeroshot-base-to-novel-1shots-seed1.safetensors", "own.safetensors"):
+        assert learner_notes(here / file)["class_names"] == ["cat", "dog"]
+
+
 def test_nothing_that_is_there_is_written_over(here, capsys):
     trained("--output", "one.safetensors")
     before = (here / "one.safetensors").read_bytes()
@@ -211,7 +222,7 @@ def test_a_full_disk_or_a_stop_loses_no_epoch(here, capsys, monkeypatch):
     [
         (("train", "--method", "mapple", "--dataset", "zodiac"), "unknown method 'mapple': did you mean 'maple'"),
         (("train", "--method", "maple", "--dataset", "zodiak"), "unknown dataset 'zodiak'"),
-        (("train", "--method", "maple", "--dataset", "./nowhere"), "is no folder and no CSV"),
+        (("train", "--method", "maple", "--dataset", "./nowhere"), "is neither a folder nor a CSV"),
         (("train", "--method", "maple", "--dataset", "zodiac", "--task", "novel"), "unknown task 'novel'"),
         (("train", "--method", "maple", "--dataset", "zodiac", "--model", "ViT-B16"), "unknown model 'ViT-B16'"),
         (

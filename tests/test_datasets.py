@@ -13,7 +13,7 @@ from layouts import COUNTS, SPLIT_SETS, WNIDS, lay_out, picture
 
 from maple_lite import MaPLe, PromptedCLIP, accuracy, base_and_novel, fit, seeded
 from maple_lite.datasets import CATALOG, ROOT, open_dataset
-from maple_lite.datasets.photos.catalog import absent, dataset_name
+from maple_lite.datasets.photos.catalog import dataset_name, find_missing
 from maple_lite.support.files import data_folder
 
 WITH_TRAINING = [name for name, entry in CATALOG.items() if entry.domain_of is None]
@@ -77,9 +77,9 @@ def test_the_authors_spellings_are_understood(spelling, name):
 
 @pytest.mark.parametrize("name", CATALOG)
 def test_names_lists_and_pictures_are_those_of_the_folder(tmp_path, clip, name):
-    assert absent(CATALOG[name], tmp_path) == list(CATALOG[name].needs)
+    assert find_missing(CATALOG[name], tmp_path) == list(CATALOG[name].needs)
     class_names, lists = lay_out(tmp_path, name)
-    assert absent(CATALOG[name], tmp_path) == []
+    assert find_missing(CATALOG[name], tmp_path) == []
     data = open_dataset(name, tmp_path, clip)
     assert (data.name, data.class_names, data.template) == (name, class_names, CATALOG[name].template)
     assert rows(data) == rows(data.test()) == lists["test"]
@@ -185,7 +185,7 @@ def test_a_missing_root_says_what_to_set(tmp_path, monkeypatch):
     monkeypatch.delenv(ROOT, raising=False)
     with pytest.raises(ValueError, match=f"set the environment variable {ROOT}, or pass root"):
         open_dataset("eurosat")
-    with pytest.raises(FileNotFoundError, match="nowhere is no folder: correct root"):
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder: correct root"):
         open_dataset("eurosat", tmp_path / "nowhere")
     monkeypatch.setenv(ROOT, str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match=f"correct {ROOT}"):
@@ -202,7 +202,7 @@ def test_a_missing_folder_or_file_says_what_to_put_where(tmp_path, name):
     assert str(tmp_path / entry.folder) in text
     assert all(need in text for need in entry.needs)
     (tmp_path / entry.folder / entry.needs[0]).mkdir(parents=True)
-    assert absent(entry, tmp_path) == list(entry.needs)  # an empty folder does not count
+    assert find_missing(entry, tmp_path) == list(entry.needs)  # an empty folder does not count
     (tmp_path / entry.folder / entry.needs[0]).rmdir()
     lay_out(tmp_path, name)
     file = entry.needs[-1]
@@ -251,12 +251,12 @@ def change_split(root, name, change):
     [
         (lambda s: s.pop("val") and None, "must hold the three lists train, val and test"),
         (lambda s: [1], "must hold the three lists"),
-        (lambda s: s["test"].append(["a.jpg", "0", "x"]), "a row is .path, label, class name."),
-        (lambda s: s["test"].append(["a.jpg", 0]), "a row is"),
+        (lambda s: s["test"].append(["a.jpg", "0", "x"]), "which is not .path, label, class name."),
+        (lambda s: s["test"].append(["a.jpg", 0]), "which is not .path"),
         (lambda s: s["test"].append(["a.jpg", 0, "other"]), "calls label 0 both 'abbey' and 'other'"),
         (lambda s: s["test"].append(["a.jpg", 9, "far"]), "has 4 classes, but none with label 3"),
-        (lambda s: s["train"].append(["../../secret.jpg", 0, "abbey"]), "no file below its folder"),
-        (lambda s: s["train"].append(["/etc/passwd", 0, "abbey"]), "no file below its folder"),
+        (lambda s: s["train"].append(["../../secret.jpg", 0, "abbey"]), "not a file inside its folder"),
+        (lambda s: s["train"].append(["/etc/passwd", 0, "abbey"]), "not a file inside its folder"),
     ],
 )
 def test_a_split_file_that_is_not_one_is_refused(tmp_path, change, words):
@@ -276,7 +276,7 @@ def test_damaged_json_and_foreign_encodings_are_named(tmp_path):
         open_dataset("dtd", tmp_path)
     one_sentence(error)
     file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="is no UTF-8 text"):
+    with pytest.raises(ValueError, match="is not UTF-8 text"):
         open_dataset("dtd", tmp_path)
 
 
@@ -322,7 +322,7 @@ def test_class_folders_that_are_missing_empty_or_unknown_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"1 of the 4 class folders of .* the first is n01443537"):
         open_dataset("imagenet_sketch", tmp_path)
     (tmp_path / "imagenet-sketch" / "classnames.txt").write_text("n01440764\n")
-    with pytest.raises(ValueError, match="a line is a folder of its own and its name"):
+    with pytest.raises(ValueError, match="each line names one more folder and its class"):
         open_dataset("imagenet_sketch", tmp_path)
 
 
@@ -362,5 +362,5 @@ def test_a_class_without_any_readable_picture_is_an_error(tmp_path):
     for path, label in lists["test"]:
         if label == 1:
             (tmp_path / "caltech-101" / "101_ObjectCategories" / path).write_text("no")
-    with pytest.raises(ValueError, match="no picture of class 'leopard' that is needed here can be read"):
+    with pytest.raises(ValueError, match="none of the pictures of class 'leopard' that are needed here can be read"):
         open_dataset("caltech101", tmp_path, skip_damaged=True)

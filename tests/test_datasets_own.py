@@ -76,7 +76,7 @@ def test_a_str_is_a_path_where_it_looks_like_one(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no folder of datasets"):
         open_dataset("eurosat")  # the catalogue wins
     for wrong in ("./cats", "cats.csv", "dogs/beagle/0.jpg"):
-        with pytest.raises(FileNotFoundError, match="is no folder and no CSV"):
+        with pytest.raises(FileNotFoundError, match="is neither a folder nor a CSV"):
             open_dataset(wrong)
 
 
@@ -104,12 +104,12 @@ def no_pictures(root):
         (lambda root: (root / "cat").mkdir(), "cat is empty: put pictures into it, or remove it"),
         (lambda root: ((root / "cat").mkdir(), (root / "cat" / ".DS_Store").touch()), "cat is empty"),
         (lambda root: picture(root / "beagle" / "more" / "1.jpg"), "holds the folder 'more'"),
-        (lambda root: picture(root / "1.jpg"), "1 pictures lie in .* itself, the first is 1.jpg"),
+        (lambda root: picture(root / "1.jpg"), "pictures lie in .* itself \\(1, the first is 1.jpg"),
         (lambda root: folders(root, (2, 2, 2), "train"), "holds the folder"),
         (lambda root: (folders(root, (2, 2, 2), "train"), folders(root, (2, 2, 2), "test")), "train/ and test/"),
-        (lambda root: (root / "corgi").mkdir(), "has the classes 'Corgi' and 'corgi', one name to CLIP"),
-        (lambda root: (root / "red fox").mkdir(), "has the classes 'red fox' and 'red_fox', one name to CLIP"),
-        (lambda root: (root / "_").mkdir(), "in which there is no word"),
+        (lambda root: (root / "corgi").mkdir(), "has the classes 'Corgi' and 'corgi', which CLIP reads alike"),
+        (lambda root: (root / "red fox").mkdir(), "has the classes 'red fox' and 'red_fox', which CLIP reads alike"),
+        (lambda root: (root / "_").mkdir(), "which holds no word"),
         (lambda root: picture(root / "cat" / "1.jpg"), "class 'cat' of .* has 1 picture: it needs one to train on"),
         (no_pictures, "holds no class folders"),
     ],
@@ -132,10 +132,10 @@ def test_splits_without_a_test_or_with_other_classes_are_refused(tmp_path):
     with pytest.raises(ValueError, match="has a test set of its own: leave test_share"):
         open_dataset(root, test_share=0.5)
     picture(root / "test" / "1.jpg")
-    with pytest.raises(ValueError, match=r"1 pictures lie in .*test itself, the first is 1\.jpg"):
+    with pytest.raises(ValueError, match=r"pictures lie in .*test itself \(1, the first is 1\.jpg"):
         open_dataset(root)
     picture(root / "test" / "cat" / "1.jpg")
-    with pytest.raises(ValueError, match="must hold the same classes: the class 'cat' is in one of them"):
+    with pytest.raises(ValueError, match="must hold the same classes: the class 'cat' is in only one of them"):
         open_dataset(root)
 
 
@@ -190,10 +190,10 @@ GOOD = ["beagle/0.jpg,beagle", "beagle/1.jpg,beagle"]
         ("path,class", [], "has no rows"),
         ("path,class", [*GOOD, "beagle/2.jpg,"], "in line 4: give each of path, class one value"),
         ("path,class", [*GOOD, "beagle/2.jpg,a,b"], "in line 4: give each of"),
-        ("path,class", [*GOOD, "../x.jpg,beagle"], r"line 4, names '../x.jpg', which is no file below its folder"),
-        ("path,class", [*GOOD, "/etc/passwd,beagle"], "line 4, names '/etc/passwd', which is no file below"),
+        ("path,class", [*GOOD, "../x.jpg,beagle"], r"line 4, names '../x.jpg', which is not a file inside its folder"),
+        ("path,class", [*GOOD, "/etc/passwd,beagle"], "line 4, names '/etc/passwd', which is not a file inside"),
         ("path,class", [*GOOD, "beagle/../beagle/1.jpg,fox"], "names beagle/1.jpg in lines 3 and 4"),
-        ("path,class", [*GOOD, "beagle/2.jpg,Beagle"], "'Beagle' and 'beagle', one name to CLIP"),
+        ("path,class", [*GOOD, "beagle/2.jpg,Beagle"], "'Beagle' and 'beagle', which CLIP reads alike"),
         ("path,class", [*GOOD, "red_fox/2.jpg,fox"], "class 'fox' of .* has 1 picture"),
         (
             "path,class,split",

@@ -12,7 +12,7 @@ from maple_lite import seeded
 from maple_lite.datasets import DamagedPicture
 from maple_lite.datasets.photos.listing import Item, Listing
 from maple_lite.datasets.photos.photos import Photos
-from maple_lite.datasets.photos.pictures import is_readable, picture_size, preparation, read_picture
+from maple_lite.datasets.photos.pictures import is_readable, make_preparation, picture_size, read_picture
 
 RED, BLUE = (200, 30, 40), (20, 60, 180)
 
@@ -29,7 +29,7 @@ def photos(folder, clip, count=6):
         noise((20 + 7 * i, 40 - 5 * i), i).save(folder / f"{i}.png")
     items = tuple(Item(f"{i}.png", i % 2) for i in range(count))
     listing = Listing("noise", folder, "{}", ("even", "odd"), {"test": list(items), "train": list(items)})
-    return Photos(listing, preparation(clip.preprocess), (0, 1), items)
+    return Photos(listing, make_preparation(clip.preprocess), (0, 1), items)
 
 
 def two_colours(mode):
@@ -161,7 +161,7 @@ def test_places_outside_are_refused_and_iteration_ends(tmp_path, clip):
 
 
 def test_without_a_clip_pictures_are_openais(tmp_path, clip):
-    prepared = preparation()
+    prepared = make_preparation()
     picture = prepared.testing.cut(noise((300, 500)), None)
     assert picture.size == (224, 224)
     assert prepared.tensor(Image.new("RGB", (4, 4))).flatten(1).mean(1).tolist() == pytest.approx(

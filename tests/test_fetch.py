@@ -25,7 +25,7 @@ from layouts import lay_out
 from maple_lite.cli import datasets as command
 from maple_lite.datasets import open_dataset
 from maple_lite.datasets.fetch import archives, available, fetch, mirror
-from maple_lite.datasets.photos.catalog import CATALOG, absent
+from maple_lite.datasets.photos.catalog import CATALOG, find_missing
 
 COMMIT = "c" * 40
 SPLIT = b'{"train": [], "val": [], "test": []}'
@@ -225,7 +225,7 @@ def test_what_is_not_there_is_named(hub, tmp_path):
     with pytest.raises(ValueError, match=r"unknown source 'web'"):
         bring("eurosat", tmp_path, hub, "web")
     with pytest.raises(
-        FileNotFoundError, match=r"get it from image-net.org, put images/train, images/val and classnam"
+        FileNotFoundError, match=r"get it from image-net.org, and put images/train, images/val and classnam"
     ):
         bring("imagenet", tmp_path, hub)
     with pytest.raises(
@@ -321,7 +321,7 @@ def test_a_disk_that_runs_full_is_a_sentence_and_the_archive_stays(hub, tmp_path
 
     with monkeypatch.context() as patched:
         patched.setattr(zipfile.ZipFile, "extract", full)
-        with pytest.raises(OSError, match=r"the disk of .* ran full: make room there"):
+        with pytest.raises(OSError, match=r"the disk of .* is full: make room there"):
             bring("eurosat", tmp_path, hub)
     assert not (tmp_path / "eurosat").exists()
     assert not list(tmp_path.rglob("*.unpacked"))
@@ -351,7 +351,7 @@ def test_a_disk_that_runs_full_while_downloading_keeps_the_part(hub, tmp_path, m
 
     with monkeypatch.context() as patched:
         patched.setattr(mirror, "http_get", full)
-        with pytest.raises(OSError, match=r"the disk of .* ran full: make room there"):
+        with pytest.raises(OSError, match=r"the disk of .* is full: make room there"):
             bring("eurosat", tmp_path, hub)
     hub.cuts, hub.ranges = [], []
     bring("eurosat", tmp_path, hub)
@@ -362,7 +362,7 @@ def test_two_processes_do_not_fetch_the_same_dataset(hub, tmp_path):
     (tmp_path / ".fetch").mkdir()
     with (
         FileLock(tmp_path / ".fetch/eurosat.lock"),
-        pytest.raises(OSError, match="another process fetches eurosat into"),
+        pytest.raises(OSError, match="another process is fetching eurosat into"),
     ):
         bring("eurosat", tmp_path, hub)
 
@@ -457,7 +457,7 @@ MIRRORED = [  # names of the mirror's archives as a user's script has them, 2026
 
 def test_the_mirror_s_fourteen_archives_belong_to_fourteen_datasets():
     files = [mirror.RemoteFile("", f"{name}.zip", 1, "") for name in MIRRORED]
-    found = {name: mirror.of_folder(entry.folder, files) for name, entry in CATALOG.items()}
+    found = {name: mirror.find_archive(entry.folder, files) for name, entry in CATALOG.items()}
     assert found.pop("imagenet") is None
     assert sorted(file.name for file in found.values()) == sorted(file.name for file in files)
 
@@ -491,7 +491,7 @@ def test_torchvision_s_folders_become_ours_and_the_split_comes_from_the_mirror(h
     entry = CATALOG[name]
     hub.files = {f"{entry.folder}.zip": zipped({f"{entry.folder}/{entry.split_file}": SPLIT, "other.jpg": b"other"})}
     folder = bring(name, tmp_path, hub, "torchvision")
-    assert absent(entry, tmp_path) == []
+    assert find_missing(entry, tmp_path) == []
     assert not [path for path in tmp_path.rglob("*") if mirror.ARCHIVES.search(path.name)]
     assert entry.split_file is None or (folder / entry.split_file).read_bytes() == SPLIT
     assert [path.name for path in tmp_path.iterdir()] == [entry.folder]
@@ -557,7 +557,7 @@ def test_the_command_announces_fetches_and_lists(hub, tmp_path, monkeypatch, cap
 def test_the_command_s_mistakes_are_sentences(hub, tmp_path, monkeypatch):
     monkeypatch.delenv("MAPLE_LITE_DATASETS", raising=False)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="datasets is no folder: correct root, or make it"):
+    with pytest.raises(FileNotFoundError, match="datasets is not a folder: correct root, or make it"):
         command.run(options())
     with pytest.raises(ValueError, match="unknown dataset 'mnist'"):
         command.run(options("--root", str(tmp_path), "--fetch", "mnist"))
@@ -580,4 +580,4 @@ def test_a_stopped_command_says_that_it_goes_on(hub, tmp_path, monkeypatch):
     "count, text", [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (94_658_721, "95 MB"), (999_999, "1.0 MB")]
 )
 def test_in_units(count, text):
-    assert archives.in_units(count) == text
+    assert archives.format_bytes(count) == text

@@ -7,7 +7,7 @@ import argparse
 from maple_lite.cli.fetching import datasets_folder, fetch_all
 from maple_lite.cli.shared import add_option, add_root
 from maple_lite.datasets import CATALOG, datasets_root
-from maple_lite.datasets.fetch.archives import in_units
+from maple_lite.datasets.fetch.archives import format_bytes
 from maple_lite.datasets.fetch.available import available
 from maple_lite.datasets.fetch.fetch import BY_HAND, SOURCES, TORCHVISION
 from maple_lite.datasets.photos.catalog import dataset_entry
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     failed = fetch_all(names, root, source)
     table = available(root)
     print(f"datasets in {root}")
-    print(table.assign(bytes=table.bytes.map(in_units)).rename(columns={"bytes": "on disk"}).to_string(index=False))
+    print(table.assign(bytes=table.bytes.map(format_bytes)).rename(columns={"bytes": "on disk"}).to_string(index=False))
     if failed:
         raise OSError("\n".join(failed))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import CATALOG, ROOT, ClassificationDataset, open_dataset
-from maple_lite.datasets.fetch.archives import in_units
+from maple_lite.datasets.fetch.archives import format_bytes
 from maple_lite.datasets.fetch.fetch import SOURCES, fetch
-from maple_lite.datasets.fetch.mirror import archives, of_folder
+from maple_lite.datasets.fetch.mirror import find_archive, list_archives
 from maple_lite.datasets.opening import find_kind
-from maple_lite.datasets.photos.catalog import absent
+from maple_lite.datasets.photos.catalog import find_missing
 from maple_lite.datasets.photos.opening import PAPERS
 
 FOLDER = "datasets"  # the folder of all datasets, if neither an option nor the environment names one
@@ -35,7 +35,7 @@ def open_or_fetch(name: str, clip: FrozenCLIP, root: str | None = None, **option
     if kind is not PAPERS:
         return open_dataset(Path(name) if Path(name).is_dir() else name, root, clip, **given)
     folder = datasets_folder(root)
-    if absent(CATALOG[known], folder):
+    if find_missing(CATALOG[known], folder):
         folder.mkdir(parents=True, exist_ok=True)
         for failure in fetch_all([known], folder, SOURCES[0]):
             raise OSError(failure)
@@ -44,7 +44,7 @@ def open_or_fetch(name: str, clip: FrozenCLIP, root: str | None = None, **option
 
 def fetch_all(names: list[str], root: Path, source: str) -> list[str]:
     """Fetches datasets one by one, after saying how large they are; the sentences of those that failed."""
-    todo = [name for name in names if absent(CATALOG[name], root)]
+    todo = [name for name in names if find_missing(CATALOG[name], root)]
     failed = []
     try:
         if todo and source == SOURCES[0]:
@@ -63,8 +63,8 @@ def fetch_all(names: list[str], root: Path, source: str) -> list[str]:
 
 def _announce(names: list[str]) -> None:
     """Prints the size of each dataset's archive on the mirror, and their sum."""
-    files = archives()
-    found = {name: of_folder(CATALOG[name].folder, files) for name in names}
+    files = list_archives()
+    found = {name: find_archive(CATALOG[name].folder, files) for name in names}
     for name, file in found.items():
-        print(f"{name}: {in_units(file.size) if file else 'not'} on the mirror")
-    print(f"together {in_units(sum(file.size for file in found.values() if file))}", flush=True)
+        print(f"{name}: {format_bytes(file.size) if file else 'not'} on the mirror")
+    print(f"together {format_bytes(sum(file.size for file in found.values() if file))}", flush=True)

@@ -1,4 +1,4 @@
-"""What datasets share that make their pictures on demand: each class has the same number of them."""
+"""What datasets share whose pictures are made on demand: every class has the same number of them."""
 
 from __future__ import annotations
 

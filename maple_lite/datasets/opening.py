@@ -39,22 +39,23 @@ def open_dataset(
     Images have the size, mean and standard deviation that `clip` needs. Without a CLIP they have OpenAI's mean and
     standard deviation, and 48 pixels if they are drawn, 224 if they are photographs.
 
-    *Drawn datasets and handwritten digits* ("zodiac", "objects", "handwritten") are made when they are read. `style`
-    is the name of another style, "clean" for none. `variant` chooses other pictures of objects: "v2", "sketch", "a"
-    or "r". `resolution` replaces the CLIP's.
+    *Drawn datasets and handwritten digits* ("zodiac", "objects", "handwritten") need no files. `style` is the name of
+    another style than the dataset's own, "clean" for none. `variant` chooses other pictures of objects: "v2", "sketch",
+    "a" or "r". `resolution`, in pixels, replaces the CLIP's.
 
     *The papers' fifteen* ("eurosat", "OxfordPets", "ImageNet-A") lie below `root`, in the layout of the CoOp
     repository. Without `root`, the environment variable MAPLE_LITE_DATASETS names that folder.
 
-    *Your own pictures* are opened by their path: a `Path`, or a str that has a "/", ends in ".csv" or is the name of
-    no dataset. The path is a folder with a folder per class, or with train/ and test/ of such. Or it is a CSV with the
-    columns path and class, and perhaps split; its paths start in `root`, or else beside the CSV. If you have made no
-    test set, `test_share` (0.3) of each class is held out for testing, drawn by `split_seed`.
+    *Your own pictures* are opened by their path: a `Path`, or a str that has a "/", ends in ".csv" or is not the name
+    of a dataset. ("./zodiac" is your folder, "zodiac" the drawn dataset.) The path is a folder with a folder per class,
+    or with train/ and test/ of such. Or it is a CSV with the columns path and class, and perhaps split; its paths
+    start in `root`, or else beside the CSV. If you have made no test set, `test_share` (0.3) of each class is held out
+    for testing, drawn by `split_seed`.
 
-    For photographs, `template` replaces the zero-shot sentence; for your own pictures it is "a photo of a {}." at
-    first. Training pictures are cropped and mirrored at random, as the authors do it. That spoils signs, letters and
-    left from right: `augment=False` shows them in training as in a test. `skip_damaged=True` leaves out files that
-    cannot be read; without it, the first of them is an error.
+    For photographs, `template` replaces the zero-shot sentence, which is the paper's, or "a photo of a {}." for your
+    own pictures. Training pictures are cropped and mirrored at random, as the authors do it. That spoils signs,
+    letters, and left from right: `augment=False` shows them in training as in a test. `skip_damaged=True` leaves out
+    files that cannot be read; without it, the first of them is an error.
 
     Raises ValueError or FileNotFoundError, in one sentence, for what is missing, damaged or ambiguous, and for an
     option that does not apply to this kind of dataset.

@@ -10,7 +10,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from maple_lite.datasets.photos.pictures import DamagedPicture, in_threads, is_readable, preparation, read_picture
+from maple_lite.datasets.photos.pictures import (
+    DamagedPicture,
+    is_readable,
+    make_preparation,
+    map_in_threads,
+    read_picture,
+)
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.support.batches import autocast
 from maple_lite.support.memory import memory_advice
@@ -65,7 +71,7 @@ def _named(model: PromptedCLIP, paths: Sequence[str], text_features: Tensor | No
 
 def _damaged(files: Sequence[str], skip: bool) -> list[str]:
     """The files that hold no picture; DamagedPicture if there are any and they are not skipped, or no others."""
-    damaged = [path for path, good in zip(files, in_threads(is_readable, files), strict=True) if not good]
+    damaged = [path for path, good in zip(files, map_in_threads(is_readable, files), strict=True) if not good]
     alone = len(damaged) == len(files)
     if damaged and (alone or not skip):
         advice = "restore it" if alone else "restore them, or leave them out (--skip-damaged)"
@@ -76,12 +82,12 @@ def _damaged(files: Sequence[str], skip: bool) -> list[str]:
 
 def _images(model: PromptedCLIP, paths: Sequence[str]) -> Tensor:
     """Normalised images [B, 3, H, W] of files, on the model's device."""
-    prepared = preparation(model.clip.preprocess)
+    prepared = make_preparation(model.clip.preprocess)
 
     def image(path: str) -> Tensor:
         return prepared.tensor(prepared.testing.cut(read_picture(path, upright=True), None))
 
-    return torch.stack(in_threads(image, paths)).to(model.clip.device)
+    return torch.stack(map_in_threads(image, paths)).to(model.clip.device)
 
 
 def _require_files(paths: Iterable[str | Path]) -> list[str]:

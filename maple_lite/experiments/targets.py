@@ -6,7 +6,7 @@ from pathlib import Path
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import CATALOG, DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
-from maple_lite.datasets.photos.catalog import absent, datasets_root
+from maple_lite.datasets.photos.catalog import datasets_root, find_missing
 
 
 def transfer_targets(
@@ -27,5 +27,5 @@ def transfer_targets(
     folder = Path(root).expanduser() if root else datasets_root()
     wanted = None if task == "cross-dataset" else source.name
     names = [entry.name for entry in CATALOG.values() if entry.domain_of == wanted and entry.name != source.name]
-    left_out = [name for name in names if absent(CATALOG[name], folder)]
+    left_out = [name for name in names if find_missing(CATALOG[name], folder)]
     return {name: open_dataset(name, folder, clip) for name in names if name not in left_out}, left_out

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
-from typing import Any, Protocol, cast
+from collections.abc import Iterator
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from maple_lite.support.names import require_count
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+@runtime_checkable
 class MapStyle(Protocol):
     """A map-style dataset: torch's, a plain list, or one of ours. Its items are (image [3, H, W], label)."""
 
@@ -47,7 +48,7 @@ def batches(
 
 def count(data: MapStyle) -> int:
     """Number of items of a map-style dataset; ValueError if it has no length, is empty, or is a loader."""
-    if not isinstance(data, Sized) or isinstance(data, DataLoader) or not hasattr(data, "__getitem__"):
+    if not isinstance(data, MapStyle):
         raise ValueError(f"data must be a map-style dataset of (image, label), got {type(data).__name__}.")
     if len(data) == 0:
         raise ValueError("the dataset is empty: it needs at least one image.")

@@ -1,1 +1,1 @@
-"""Fetching the papers' datasets: what is there, what is missing, bringing it."""
+"""Fetching the papers' datasets: which are there, what the others lack, and downloading it."""

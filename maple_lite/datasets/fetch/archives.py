@@ -1,4 +1,4 @@
-"""Unpacking archives that others made: nothing lands outside the folder, no link and no device, room checked first."""
+"""Unpacking archives that others made: safely, and only if the disk has room."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def unpack(archive: str | Path, folder: str | Path, bar: bool = True) -> None:
     """Unpacks a zip or tar archive into `folder`.
 
     Raises ValueError, before anything is written, for an archive with a path that leads out of the folder, a link or a
-    device, and for one that is damaged or no archive; OSError where the disk has no room for it.
+    device, and for a file that is damaged or not an archive; OSError if the disk has no room for it.
     """
     archive, folder = Path(archive), Path(folder)
     try:
@@ -47,7 +47,9 @@ def unpack(archive: str | Path, folder: str | Path, bar: bool = True) -> None:
             with tarfile.open(archive) as opened_tar:
                 _unpack(list(_of_tar(opened_tar, folder)), archive.name, folder, bar)
         else:
-            raise ValueError(f"{archive} is neither a zip nor a tar archive, or it is cut off: delete it, fetch again.")
+            raise ValueError(
+                f"{archive} is neither a zip nor a tar archive, or it is cut off: delete it, then fetch again."
+            )
     except DAMAGED as error:  # bad checksums, encryption, a cut: each library has its own kinds
         raise ValueError(f"{archive} cannot be unpacked ({error}): delete it, then fetch again.") from error
 
@@ -57,15 +59,15 @@ def require_room(folder: str | Path, needed: float, purpose: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(
-            f"{purpose} needs {in_units(needed)} in {folder}, where {in_units(free)} are free: make room there, or "
-            "name a folder on a larger disk",
+            f"{purpose} needs {format_bytes(needed)} in {folder}, where {format_bytes(free)} are free: make room "
+            "there, or name a folder on a larger disk",
         )
 
 
-def in_units(count: float) -> str:
+def format_bytes(count: float) -> str:
     """A number of bytes for people.
 
-    >>> in_units(94_658_721)
+    >>> format_bytes(94_658_721)
     '95 MB'
     """
     unit = 0
@@ -75,14 +77,14 @@ def in_units(count: float) -> str:
 
 
 @contextmanager
-def full_disk_said(folder: str | Path) -> Iterator[None]:
-    """Turns a disk that ran full in its body into an OSError that says so."""
+def report_full_disk(folder: str | Path) -> Iterator[None]:
+    """A block in which a full disk becomes an OSError that says so."""
     try:
         yield
     except OSError as error:
         if is_full_disk(error):
             raise OSError(
-                f"the disk of {folder} ran full: make room there, or name a folder on a larger disk"
+                f"the disk of {folder} is full: make room there, or name a folder on a larger disk"
             ) from error
         raise
 
@@ -108,7 +110,7 @@ def _of_tar(opened: tarfile.TarFile, folder: Path) -> Iterator[Member]:
 
 
 def _unpack(members: list[Member], name: str, folder: Path, bar: bool) -> None:
-    """Puts all members into `folder`, once all are known to be harmless and to find room."""
+    """Puts all members into `folder`, after checking that all are harmless and that there is room."""
     for member in members:
         _require_harmless(name, member)
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,7 +122,7 @@ def _unpack(members: list[Member], name: str, folder: Path, bar: bool) -> None:
 
 
 def _require_harmless(archive: str, member: Member) -> None:
-    """ValueError for a member that is no plain file or folder inside the folder that it is unpacked into."""
+    """ValueError for a member that is not a plain file or folder, or that leads out of the folder."""
     path = member.path
     if path.startswith(("/", "\\")) or re.match("[A-Za-z]:", path) or ".." in re.split(r"[/\\]", path):
         raise ValueError(

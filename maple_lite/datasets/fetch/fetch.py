@@ -1,4 +1,4 @@
-"""Bringing a dataset into the folder of all datasets, laid out as CoOp's instructions have it: whole or not at all."""
+"""Fetching a dataset into the folder of all datasets, in the layout of CoOp's instructions: whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import torchvision
 from filelock import FileLock, Timeout
 
 from maple_lite.datasets.fetch import mirror
-from maple_lite.datasets.fetch.archives import full_disk_said, require_room, unpack
-from maple_lite.datasets.photos.catalog import Entry, absent, dataset_entry
+from maple_lite.datasets.fetch.archives import report_full_disk, require_room, unpack
+from maple_lite.datasets.photos.catalog import Entry, dataset_entry, find_missing, is_there
 from maple_lite.support.files import atomic_write
 from maple_lite.support.names import require_name
 
 SOURCES = ("hub", "torchvision")
-TORCHVISION = {  # torchvision's class for each set that it downloads; the others it has not, or only reads
+TORCHVISION = {  # torchvision's class for each set that it downloads; it does not have the others, or only reads them
     "caltech101": "Caltech101",
     "oxford_pets": "OxfordIIITPet",
     "oxford_flowers": "Flowers102",
@@ -44,55 +44,59 @@ def fetch(
     *,
     endpoint: str | None = None,
 ) -> Path:
-    """The folder of a dataset below `root`, where what it lacked has been put; a complete one is left alone.
+    """The folder of a dataset in `root`, after fetching what it lacked; a complete one is left alone.
 
     `source` is "hub", the mirror, or "torchvision", which has the pictures of eight sets from their authors; the
     split file comes from the mirror in both cases. `endpoint` is another server that answers as the hub does. What is
-    in the folder stays as it is, and a download that was stopped goes on. Raises ValueError for unknown names and what
-    cannot be trusted, FileNotFoundError, ConnectionError or another OSError for the mirror, the network and the disk,
-    each with what to do by hand.
+    in the folder stays as it is, and a download that was stopped goes on. Raises ValueError for unknown names and for
+    files that cannot be trusted, FileNotFoundError, ConnectionError or another OSError if the mirror, the network or
+    the disk fails. Each error says what to do by hand.
 
-    >>> fetch("eurosat", "datasets")
+    >>> fetch("eurosat", "datasets")  # doctest: +SKIP
     """
     entry, source = dataset_entry(name), require_name("source", source, SOURCES)
     name = entry.name
     if source == "torchvision" and name not in TORCHVISION:
-        raise ValueError(f"torchvision does not download {name}: leave the source out, or choose {_some(TORCHVISION)}.")
+        raise ValueError(
+            f"torchvision does not download {name}: leave the source out, or choose one of {_some(TORCHVISION)}."
+        )
     root = Path(root).expanduser()
-    if not absent(entry, root):
+    if not find_missing(entry, root):
         return root / entry.folder
     if name == BY_HAND:
-        lacking = _some(absent(entry, root))
-        raise FileNotFoundError(f"{name} is not fetched: get it from image-net.org, put {lacking} into {root / name}.")
+        lacking = _some(find_missing(entry, root))
+        raise FileNotFoundError(
+            f"{name} cannot be fetched: get it from image-net.org, and put {lacking} into {root / name}."
+        )
     try:
         _fetch(entry, root, source, bar, endpoint)
     except Timeout as error:
         raise OSError(
-            f"another process fetches {name} into {root}: wait for it, or stop it, then run again."
+            f"another process is fetching {name} into {root}: wait for it or stop it, then run again."
         ) from error
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         kind = next((kind for kind in KINDS if isinstance(error, kind)), OSError)
-        raise kind(f"{name} was not fetched: {str(error).rstrip('.')}. {by_hand(entry, root)}") from error
+        raise kind(f"{name} was not fetched: {str(error).rstrip('.')}. {_say_by_hand(entry, root)}") from error
     return root / entry.folder
 
 
-def by_hand(entry: Entry, root: str | Path) -> str:
+def _say_by_hand(entry: Entry, root: str | Path) -> str:
     """The sentence that says what to put where."""
-    lacking = absent(entry, Path(root)) or list(entry.needs)
+    lacking = find_missing(entry, Path(root)) or list(entry.needs)
     return f"Fetch it again, or put {_some(lacking)} into {Path(root) / entry.folder} by hand."
 
 
 def _fetch(entry: Entry, root: Path, source: str, bar: bool, endpoint: str | None) -> None:
-    """Brings what a dataset lacks, or raises with the reason why it still lacks something."""
+    """Fetches what a dataset lacks, or raises with the reason why it still lacks something."""
     target = (root / entry.folder).resolve()  # of a link: its folder may lie on another disk
     staging = target.parent / STAGING
     staging.mkdir(parents=True, exist_ok=True)
-    with FileLock(staging / f"{entry.name}.lock", timeout=0) as lock, full_disk_said(root):
+    with FileLock(staging / f"{entry.name}.lock", timeout=0) as lock, report_full_disk(root):
         if source == "torchvision" and _pictures(entry, root):
             _from_torchvision(entry, target, staging)
-        if absent(entry, root):
+        if find_missing(entry, root):
             _from_hub(entry, root, target, staging, bar, endpoint)
-        lacking = absent(entry, root)
+        lacking = find_missing(entry, root)
         if lacking:
             raise FileNotFoundError(f"its archive on the mirror lacks {_some(lacking)}; what it holds was put in place")
         with suppress(OSError):  # parts of other downloads may lie there
@@ -108,15 +112,15 @@ def _from_hub(
     bar: bool,
     endpoint: str | None,
 ) -> None:
-    """Puts what the mirror's archive holds in place: all of it, or only the lists where the pictures are there."""
-    file = mirror.of_folder(entry.folder, mirror.archives(endpoint=endpoint))
+    """Puts in place what the mirror's archive holds: all of it, or only the lists if the pictures are there."""
+    file = mirror.find_archive(entry.folder, mirror.list_archives(endpoint=endpoint))
     if file is None:
         raise FileNotFoundError(f"the mirror {mirror.REPOSITORY} has no archive of {entry.folder}")
     if not _pictures(entry, root) and file.name.endswith(".zip"):
-        for need, content in mirror.read_members(file, absent(entry, root)).items():
+        for need, content in mirror.read_members(file, find_missing(entry, root)).items():
             atomic_write(target / need, partial(Path.write_bytes, data=content))
         return
-    require_room(staging, mirror.left_to_download(file, staging) + UNPACKED * file.size, file.name)
+    require_room(staging, mirror.count_bytes_left(file, staging) + UNPACKED * file.size, file.name)
     archive = mirror.download(file, staging, bar)
     unpacked = _empty(staging / f"{entry.name}.unpacked")
     try:
@@ -128,7 +132,7 @@ def _from_hub(
 
 
 def _from_torchvision(entry: Entry, target: Path, staging: Path) -> None:
-    """Puts the pictures in place that torchvision downloads; it cannot go on where it stopped, so it begins anew."""
+    """Puts in place the pictures that torchvision downloads; it cannot go on where it stopped, so it starts again."""
     downloaded = _empty(staging / f"{entry.name}.torchvision")
     try:
         getattr(torchvision.datasets, TORCHVISION[entry.name])(str(downloaded), download=True)
@@ -146,8 +150,8 @@ def _place(entry: Entry, unpacked: Path, target: Path) -> None:
         folders += [
             child for folder in folders for child in folder.iterdir() if child.is_dir() and child not in folders
         ]
-    best = max(folders, key=lambda folder: sum(_is_there(folder / need) for need in entry.needs))
-    if not any(_is_there(best / need) for need in entry.needs):
+    best = max(folders, key=lambda folder: sum(is_there(folder / need) for need in entry.needs))
+    if not any(is_there(best / need) for need in entry.needs):
         raise ValueError(f"what was downloaded does not hold {_some(entry.needs)}")
     _merge(best, target)
 
@@ -163,17 +167,12 @@ def _merge(source: Path, target: Path) -> None:
 
 
 def _pictures(entry: Entry, root: Path) -> list[str]:
-    """What is missing beside the lists: the folders of pictures."""
-    return [need for need in absent(entry, root) if not Path(need).suffix]
-
-
-def _is_there(path: Path) -> bool:
-    """Whether there is a file, or a folder with something in it."""
-    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+    """The folders of pictures that are missing."""
+    return [need for need in find_missing(entry, root) if not Path(need).suffix]
 
 
 def _empty(folder: Path) -> Path:
-    """A new folder, in the place of one that a killed process left."""
+    """A new, empty folder; one that a killed process left there is removed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder

@@ -1,7 +1,7 @@
-"""The mirror of the field's datasets on the Hugging Face hub: what it holds, and bringing a file of it whole.
+"""The mirror of the field's datasets on the Hugging Face hub: what it holds, and downloading a file of it whole.
 
-The file names, sizes and hashes are the hub's own, asked for at run time. Downloads go on where they stopped, in the
-same run and in the next one: `hf_hub_download` does so no more since huggingface_hub 1.18, its `http_get` does.
+File names, sizes and hashes are the hub's own, asked for at run time. Downloads go on where they stopped, in the same
+run and in the next one. `hf_hub_download` has not done that since huggingface_hub 1.18; its `http_get` still does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
-from maple_lite.datasets.fetch.archives import full_disk_said, in_units, is_full_disk
+from maple_lite.datasets.fetch.archives import format_bytes, is_full_disk, report_full_disk
 from maple_lite.support.progress import progress
 
 REPOSITORY = "zhengli97/prompt_learning_dataset"
@@ -43,11 +43,11 @@ class RemoteFile:
     sha256: str
 
 
-def archives(repository: str = REPOSITORY, endpoint: str | None = None) -> list[RemoteFile]:
+def list_archives(repository: str = REPOSITORY, endpoint: str | None = None) -> list[RemoteFile]:
     """The archives of a repository on the hub, as they are now.
 
-    `endpoint` is another server that answers as the hub does; HF_ENDPOINT names one, too. Raises FileNotFoundError for
-    a repository that is not there, ConnectionError for a hub that does not answer.
+    `endpoint` is another server that answers as the hub does; the environment variable HF_ENDPOINT names one, too.
+    Raises FileNotFoundError for a repository that does not exist, ConnectionError for a hub that does not answer.
     """
     api = HfApi(endpoint=endpoint)
     for kind in KINDS:
@@ -66,47 +66,47 @@ def archives(repository: str = REPOSITORY, endpoint: str | None = None) -> list[
     raise FileNotFoundError(f"the hub at {api.endpoint} has no repository {repository}, or it is private")
 
 
-def of_folder(folder: str, files: Iterable[RemoteFile]) -> RemoteFile | None:
-    """The archive that is named as a dataset's folder, whatever the dashes: food101.zip is that of food-101."""
+def find_archive(folder: str, files: Iterable[RemoteFile]) -> RemoteFile | None:
+    """The archive that has the name of a dataset's folder; dashes do not count: food101.zip belongs to food-101."""
     wanted = re.sub("[^a-z0-9]", "", folder.lower())
     names = {re.sub("[^a-z0-9]", "", ARCHIVES.sub("", Path(file.name).name.lower())): file for file in files}
     return names.get(wanted)
 
 
 def local_path(file: RemoteFile, folder: Path) -> Path:
-    """Where a download lies once it is whole; its part lies beside it, under the same name and ".part"."""
+    """Where a download lies once it is whole; until then its part lies beside it, with ".part" after the name."""
     return folder / f"{file.sha256[:12]}-{Path(file.name).name}"
 
 
-def left_to_download(file: RemoteFile, folder: Path) -> int:
+def count_bytes_left(file: RemoteFile, folder: Path) -> int:
     """Bytes of a file that are not in `folder` yet."""
     whole = local_path(file, folder)
     return 0 if whole.exists() else max(0, file.size - _size(_part(whole)))
 
 
 def download(file: RemoteFile, folder: Path, bar: bool = True) -> Path:
-    """The path of a file of the hub in `folder`: brought, or brought to its end, and checked against the hub's hash.
+    """The path in `folder` of a file of the hub, downloaded to its end and checked against the hub's hash.
 
-    Raises ConnectionError when no more bytes come (what has come stays for the next time), FileNotFoundError for a
-    file that the hub has no more, OSError for a full disk, ValueError for a wrong hash.
+    Raises ConnectionError if no more bytes come (those that have come stay for the next time), FileNotFoundError for a
+    file that the hub no longer has, OSError for a full disk, ValueError for a wrong hash.
     """
     whole = local_path(file, folder)
     if whole.exists():
         return whole
     part = _part(whole)
-    with full_disk_said(folder):
+    with report_full_disk(folder):
         while (before := _size(part)) < file.size:
             try:
                 _go_on(file, part, bar)
             except EntryNotFoundError as error:
                 raise FileNotFoundError(f"the hub lists {file.name} but does not have it") from error
-            except Exception as error:  # see `archives`
+            except Exception as error:  # see `list_archives`
                 if is_full_disk(error):
                     raise
                 if _size(part) <= before:
                     raise ConnectionError(
-                        f"{file.name} stopped at {in_units(before)} of {in_units(file.size)} ({_reason(error)}); what "
-                        "has come is kept, and the same command goes on from it"
+                        f"{file.name} stopped at {format_bytes(before)} of {format_bytes(file.size)} ({_reason(error)})"
+                        "; what has come is kept, and the same command goes on from it"
                     ) from error
     _require_hash(file, part)
     os.replace(part, whole)
@@ -114,10 +114,10 @@ def download(file: RemoteFile, folder: Path, bar: bool = True) -> Path:
 
 
 def read_members(file: RemoteFile, ends: Iterable[str]) -> dict[str, bytes]:
-    """{end: content} of the members of a zip archive on the hub whose path is or ends with "/" + one of `ends`.
+    """{end: content} of the members of a zip archive on the hub whose path is one of `ends`, or ends with "/" and it.
 
-    Only these and the archive's table of contents are read, not the archive. Each has the zip's own checksum.
-    Raises ConnectionError or ValueError for what cannot be read.
+    Only these and the archive's table of contents are read, not the whole archive. Each is checked against the zip's
+    own checksum. Raises ConnectionError or ValueError for what cannot be read.
     """
     try:
         with zipfile.ZipFile(io.BufferedReader(_Remote(file), BUFFER)) as opened:
@@ -126,12 +126,12 @@ def read_members(file: RemoteFile, ends: Iterable[str]) -> dict[str, bytes]:
             return {end: opened.read(name) for end, name in found.items() if name}
     except zipfile.BadZipFile as error:
         raise ValueError(f"{file.name} on the hub is no zip archive that can be read ({error})") from error
-    except Exception as error:  # see `archives`
+    except Exception as error:  # see `list_archives`
         raise ConnectionError(f"{file.name} could not be read on the hub ({_reason(error)})") from error
 
 
 class _Remote(io.RawIOBase):
-    """A file of the hub as a seekable stream: what is read is asked for by its range."""
+    """A file of the hub as a stream that can seek: each read asks the hub for a range of bytes."""
 
     def __init__(self, file: RemoteFile) -> None:
         self.file, self.position = file, 0
@@ -161,7 +161,7 @@ class _Remote(io.RawIOBase):
 
 
 class _Megabytes:
-    """The bar of a download, which is told of bytes and counts megabytes."""
+    """The progress bar of a download: it is told of bytes and counts megabytes."""
 
     def __init__(self, file: RemoteFile, done: int = 0, bar: bool = True) -> None:
         self.bytes = done
@@ -179,7 +179,7 @@ class _Megabytes:
 
 
 def _go_on(file: RemoteFile, part: Path, bar: bool) -> None:
-    """Adds to the part of a file what is missing; http_get connects again, five times, when the connection is cut."""
+    """Adds what is missing to the part of a file; http_get connects again, up to five times, if it is cut off."""
     with part.open("ab") as opened, _Megabytes(file, opened.tell(), bar) as shown:
         _get(file, opened, file.size, shown, resume_size=opened.tell())
 
@@ -194,14 +194,14 @@ def _get(file: RemoteFile, into: Any, size: int, bar: Any, resume_size: int = 0,
 
 
 def _require_hash(file: RemoteFile, part: Path) -> None:
-    """ValueError, and no more part, unless it has the hash that the hub states."""
+    """ValueError unless the part has the hash that the hub states; a wrong part is deleted."""
     with part.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if found != file.sha256:
         part.unlink()
         raise ValueError(
             f"{file.name} came with the sha256 {found[:12]}…, not the hub's {file.sha256[:12]}…, and was deleted: "
-            "something on the way changes files"
+            "something between here and the hub changes files"
         )
 
 
@@ -211,10 +211,10 @@ def _part(whole: Path) -> Path:
 
 
 def _size(path: Path) -> int:
-    """The bytes of a file; 0 if there is none."""
+    """The number of bytes of a file; 0 if there is none."""
     return path.stat().st_size if path.exists() else 0
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of an error, or its kind where it has no words."""
+    """The first line of an error, or its kind if it has no words."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -101,7 +101,7 @@ def _style(name: str, style: str | Style | None, variant: str | None) -> Style:
     if variant is not None:
         require_name("variant", variant, VARIANTS)
         if name != "objects":
-            raise ValueError(f"{name} has no variants: only objects has (v2, sketch, a, r); leave variant out.")
+            raise ValueError(f"{name} has no variants: only objects has them (v2, sketch, a, r); leave variant out.")
         if style is not None:
             raise ValueError(f"variant {variant!r} is a style of its own: leave style={style!r} out.")
         return VARIANTS[variant]

@@ -42,7 +42,7 @@ class Symbol(NamedTuple):
 def symbols() -> tuple[Symbol, ...]:
     """All symbols of all datasets, in the order of `data/glyphs.csv`; a symbol's id is its place in it.
 
-    Raises FileNotFoundError where the table is missing.
+    Raises FileNotFoundError if the table is missing.
     """
     path = data_folder() / "glyphs.csv"
     if not path.is_file():
@@ -60,11 +60,12 @@ def symbols_of(dataset: str) -> tuple[Symbol, ...]:
 def glyph_masks(characters: str, size: int, font: str = "regular") -> Tensor:
     """Masks [S, 1, size, size] in 0..1 of S characters: antialiased, centred, scaled to fill the same box.
 
-    Cached, so never write to the result. Bold and oblique change letters, digits and currencies; DejaVu's other
+    The result is cached: never write to it. Bold and oblique change letters, digits and currencies; DejaVu's other
     symbols look the same in all three fonts.
     Raises FileNotFoundError for a missing font file, ValueError for a character that the font lacks.
 
-    >>> glyph_masks("☃☂", size=48).shape     # [2, 1, 48, 48]
+    >>> glyph_masks("☃☂", size=48).shape
+    torch.Size([2, 1, 48, 48])
     """
     require_name("font", font, FONTS)
     stored = _stored_masks(font) if size == STORED else {}
@@ -101,7 +102,7 @@ def write_sheets(folder: str | Path) -> None:
 
 @lru_cache
 def _stored_masks(font: str) -> dict[str, Tensor]:
-    """The stored mask [1, STORED, STORED] in 0..1 of every symbol; FileNotFoundError where the sheet is missing."""
+    """The stored mask [1, STORED, STORED] in 0..1 of every symbol; FileNotFoundError if the sheet is missing."""
     path = data_folder() / "glyphs" / f"{font}.png"
     if not path.is_file():
         raise FileNotFoundError(f"the sheet of symbols {path} is missing: restore the data folder.")
@@ -111,7 +112,7 @@ def _stored_masks(font: str) -> dict[str, Tensor]:
 
 
 def _open_font(font: str) -> FT2Font:
-    """One of matplotlib's own font files; FileNotFoundError where it is missing."""
+    """One of matplotlib's own font files; FileNotFoundError if it is missing."""
     require_extra("a symbol of this size", "plots", "matplotlib")
     import matplotlib
     from matplotlib.ft2font import FT2Font

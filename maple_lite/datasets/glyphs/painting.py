@@ -101,7 +101,10 @@ def place(masks: Tensor, keys: Keys, jitter: float = 1.0, tilt: float = TILT) ->
 def paint(masks: Tensor, keys: Keys, jitter: float = 1.0, tilt: float = TILT) -> Layers:
     """Layers of clean pictures: one glyph of `masks` [B, 1, R, R] each, in one colour on another.
 
-    >>> paint(glyph_masks("☃☂", 48), random_keys(2, generator)).flatten()     # [2, 3, 48, 48]
+    >>> from maple_lite.datasets.glyphs.glyphs import glyph_masks
+    >>> from maple_lite.support.counter_rng import random_keys
+    >>> paint(glyph_masks("☃☂", 48), random_keys(2, torch.Generator())).flatten().shape
+    torch.Size([2, 3, 48, 48])
     """
     names = ("foreground shade", "background shade", "second shade")
     colours = [shades(keys, ids, name) for ids, name in zip(choose_colours(keys), names, strict=True)]

@@ -62,7 +62,10 @@ def draw(glyphs: Tensor, glyph_ids: Tensor, keys: Keys, style: Style = CLEAN, ji
 
     `keys` [B] decide everything else: colours, place and the style's randomness.
 
-    >>> draw(glyph_masks("☃☂", 48), torch.tensor([1, 0, 1]), random_keys(3, generator)).shape     # [3, 3, 48, 48]
+    >>> from maple_lite.datasets.glyphs.glyphs import glyph_masks
+    >>> from maple_lite.support.counter_rng import random_keys
+    >>> draw(glyph_masks("☃☂", 48), torch.tensor([1, 0, 1]), random_keys(3, torch.Generator())).shape
+    torch.Size([3, 3, 48, 48])
     """
     tilt = TILT + FAR_TILT * style.strength if style.kind == "tilted" else TILT
     layers = paint(glyphs[glyph_ids], keys, jitter, tilt)

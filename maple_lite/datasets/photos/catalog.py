@@ -17,7 +17,7 @@ class Entry:
     """One dataset: where its pictures and lists lie below the folder of all datasets, as CoOp's instructions have it.
 
     `images` is relative to `folder`; so are `needs`, all that must exist before the dataset can be opened.
-    `domain_of` is the dataset whose classes these are other pictures of.
+    `domain_of` names the dataset that has the same classes, if these are other pictures of them.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Entry:
 
 
 def _with_split(name: str, title: str, folder: str, images: str, split: str) -> Entry:
-    """A dataset whose pictures are listed by a split file; its paths start in `images`, or in the folder for ""."""
+    """A dataset with a split file that lists its pictures; paths start in `images`, or in its folder if that is ""."""
     split_file = f"split_zhou_{split}.json"
     pictures = ("cars_train", "cars_test") if name == "stanford_cars" else (images,)
     return Entry(name, title, folder, split_file, images, (*pictures, split_file))
@@ -70,9 +70,9 @@ _OTHER_SPELLINGS = {"describabletextures": "dtd", "oxfordflowers102": "oxford_fl
 
 
 def dataset_name(spelling: str) -> str | None:
-    """The name in the catalogue that a spelling means ("OxfordPets", "caltech-101", "ImageNet-A"), None for none.
+    """The name in the catalogue that a spelling means ("OxfordPets", "caltech-101", "ImageNet-A"), or None.
 
-    Names, titles and folders count, whatever their case and punctuation, and the authors' names of their classes.
+    Names, titles, folders and the authors' names of their classes are known, whatever their case and punctuation.
     """
     spellings = dict(_OTHER_SPELLINGS)
     for entry in CATALOG.values():
@@ -97,7 +97,7 @@ def dataset_entry(spelling: str) -> Entry:
 def datasets_root(root: str | Path | None = None) -> Path:
     """The folder of all datasets: `root`, else what the environment variable MAPLE_LITE_DATASETS names.
 
-    Raises ValueError where neither is given and FileNotFoundError where it is no folder.
+    Raises ValueError if neither is given, and FileNotFoundError if it is not a folder.
     """
     named = root or os.environ.get(ROOT)
     if not named:
@@ -106,19 +106,23 @@ def datasets_root(root: str | Path | None = None) -> Path:
         )
     folder = Path(named).expanduser()
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder: correct {'root' if root else ROOT}, or make it.")
+        raise FileNotFoundError(f"{folder} is not a folder: correct {'root' if root else ROOT}, or make it.")
     return folder
 
 
-def absent(entry: Entry, root: Path) -> list[str]:
-    """What of a dataset's needs is not there, in their order; an empty folder counts as not there."""
-    places = {need: root / entry.folder / need for need in entry.needs}
-    return [need for need, place in places.items() if not (any(place.iterdir()) if place.is_dir() else place.exists())]
+def find_missing(entry: Entry, root: Path) -> list[str]:
+    """What a dataset needs and its folder in `root` does not have, in the order of its needs."""
+    return [need for need in entry.needs if not is_there(root / entry.folder / need)]
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file, or a folder with something in it."""
+    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
 def require_present(entry: Entry, root: Path) -> Path:
-    """The folder of a dataset whose needs are all there; FileNotFoundError that says what to put where."""
-    folder, missing = root / entry.folder, absent(entry, root)
+    """The folder of a dataset that has all it needs; otherwise FileNotFoundError that says what to put where."""
+    folder, missing = root / entry.folder, find_missing(entry, root)
     if missing:
         raise FileNotFoundError(
             f"{entry.title} is {'incomplete' if folder.is_dir() else 'not there'}: put {' and '.join(missing)} into "

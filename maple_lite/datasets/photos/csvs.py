@@ -1,4 +1,4 @@
-"""Your own pictures from a CSV of path and class, and split if you made one."""
+"""Your own pictures from a CSV with the columns path and class, and perhaps split."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import csv
 from pathlib import Path
 
 from maple_lite.datasets.photos.listing import SPLITS, Item, Listing, read_text, require_inside, require_pictures
-from maple_lite.datasets.photos.own import held_out, require_distinct, require_no_test_share
+from maple_lite.datasets.photos.own import hold_out, require_distinct, require_no_test_share
 
 COLUMNS = ("path", "class")
 
 
-def listed_csv(
-    file: Path, folder: Path, template: str, test_share: float | None = None, split_seed: int = 0
-) -> Listing:
-    """The listing of a CSV with the columns path (below `folder`), class and, if you like, split (train, val, test).
+def list_csv(file: Path, folder: Path, template: str, test_share: float | None = None, split_seed: int = 0) -> Listing:
+    """The listing of a CSV with the columns path (inside `folder`), class and, if you like, split (train, val, test).
 
-    Class names are sorted. Without the column split, `test_share` of each class is drawn for testing.
+    Class names are sorted. Without the column split, `test_share` of each class is held out for testing.
     Raises ValueError for other columns, a row with an empty or strange cell, a path outside the folder or given
     twice, and class names that CLIP reads alike; FileNotFoundError for missing pictures.
     """
@@ -30,7 +28,7 @@ def listed_csv(
         require_no_test_share(test_share, str(file))
         lists = _lists(items, [row["split"] for row in rows], class_names, file)
     else:
-        lists = held_out(items, class_names, str(file), test_share, split_seed)
+        lists = hold_out(items, class_names, str(file), test_share, split_seed)
     return Listing(file.stem, folder, template, class_names, lists, own=True)
 
 
@@ -63,7 +61,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 def _lists(items: list[Item], splits: list[str], class_names: tuple[str, ...], file: Path) -> dict[str, list[Item]]:
-    """The items of each split; ValueError for a class that train or test has no picture of."""
+    """The items of each split; ValueError for a class without a training or a test picture."""
     lists = {
         split: [item for item, own in zip(items, splits, strict=True) if own == split]
         for split in SPLITS
@@ -73,5 +71,7 @@ def _lists(items: list[Item], splits: list[str], class_names: tuple[str, ...], f
         there = {item.label for item in lists[split]}
         missing = next((name for label, name in enumerate(class_names) if label not in there), None)
         if missing is not None:
-            raise ValueError(f"{file} has no {split} picture of class {missing!r}: give every class some of both.")
+            raise ValueError(
+                f"{file} has no {split} picture of class {missing!r}: give every class pictures of both kinds."
+            )
     return lists

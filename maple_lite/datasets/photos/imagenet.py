@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 
 from maple_lite.datasets.photos.catalog import CLASSNAMES, Entry
-from maple_lite.datasets.photos.listing import Item, Listing, class_folders, items_of_folders, read_text
+from maple_lite.datasets.photos.listing import Item, Listing, list_class_folders, list_items, read_text
 
 
 @dataclass(frozen=True)
 class ImageNet(Listing):
-    """ImageNet: its test list is the validation set, as the authors have it, and its train list is read when asked.
+    """ImageNet. Its test list is the validation set, as in the authors' code; its train list is read only if needed.
 
-    Files are listed in sorted order. The authors' order was that of their file system, so that their few-shot samples
-    of ImageNet, alone among the fifteen, cannot be drawn again.
+    Files are listed in sorted order. The authors' order was that of their file system, which is not known. So their
+    few-shot samples of ImageNet cannot be drawn again; those of the other datasets can.
     """
 
     folders: tuple[str, ...] = ()
@@ -25,56 +25,60 @@ class ImageNet(Listing):
     def training(self) -> list[Item]:
         """The train list: 1.3 million items, which an evaluation never needs."""
         _require_folders(self.folder / "train", self.folders)
-        return items_of_folders(self.folder, self.folders, "train")
+        return list_items(self.folder, self.folders, "train")
 
     def items(self, split: str) -> list[Item]:
         """The items of "train" or "test"; ValueError for "val"."""
         return self.training if split == "train" else super().items(split)
 
     def without(self, split: str) -> str:
-        """The sentence for a list that this dataset has not."""
-        return f"{self.name} has no {split} list of its own: the authors test on its validation pictures, test() them."
+        """The error for a list that this dataset does not have."""
+        return f"{self.name} has no {split} list of its own: the authors, and test() too, use its validation pictures."
 
 
-def listed_imagenet(entry: Entry, folder: Path) -> Listing:
+def list_imagenet(entry: Entry, folder: Path) -> Listing:
     """The listing of ImageNet; ValueError for class folders that are missing, unknown or empty."""
     names = _class_names(folder / CLASSNAMES)
     folders = tuple(sorted(names))
     images = folder / entry.images
     _require_folders(images / "val", folders)
-    lists = {"test": items_of_folders(images, folders, "val")}
+    lists = {"test": list_items(images, folders, "val")}
     return ImageNet(entry.name, images, entry.template, tuple(names[f] for f in folders), lists, folders=folders)
 
 
-def listed_domain(entry: Entry, folder: Path) -> Listing:
-    """The listing of ImageNetV2, -Sketch, -A or -R, which have a test list alone.
+def list_domain(entry: Entry, folder: Path) -> Listing:
+    """The listing of ImageNetV2, -Sketch, -A or -R, which have only a test list.
 
-    V2's folders are line numbers of classnames.txt, from 0. A and R have some of the classes, labelled anew from 0 in
+    V2's folders are line numbers of classnames.txt, from 0. A and R have some of the classes, relabelled from 0 in
     sorted order. Raises ValueError for class folders that are missing, unknown or empty.
     """
     names = _class_names(folder / CLASSNAMES)
     images = folder / entry.images
     if entry.name == "imagenetv2":
         names = {str(line): name for line, name in enumerate(names.values())}
-    folders = list(names) if entry.name == "imagenetv2" else class_folders(images)
+    folders = list(names) if entry.name == "imagenetv2" else list_class_folders(images)
     if entry.name in ("imagenetv2", "imagenet_sketch"):
         _require_folders(images, tuple(names))
+    if not folders:
+        raise ValueError(f"{images} holds no class folders: extract the pictures again.")
     unknown = [name for name in folders if name not in names]
-    if unknown or not folders:
-        raise ValueError(f"{images} holds {unknown[:1] or 'no class folder'}, not a class of {CLASSNAMES}: restore it.")
+    if unknown:
+        raise ValueError(f"{images} holds the folder {unknown[0]!r}, which {CLASSNAMES} does not name: restore it.")
     class_names = tuple(names[name] for name in folders)
-    return Listing(entry.name, images, entry.template, class_names, {"test": items_of_folders(images, folders)})
+    return Listing(entry.name, images, entry.template, class_names, {"test": list_items(images, folders)})
 
 
 def _class_names(file: Path) -> dict[str, str]:
-    """{folder: class name} of classnames.txt, in its order; ValueError for a line without both, or twice the same."""
+    """{folder: class name} of classnames.txt, in its order; ValueError for a line without both, or a folder twice."""
     names: dict[str, str] = {}
     for line in read_text(file).splitlines():
         folder, _, name = line.strip().partition(" ")
         if not folder:
             continue
         if not name.strip() or folder in names:
-            raise ValueError(f"{file} has the line {line!r}, a line is a folder of its own and its name: restore it.")
+            raise ValueError(
+                f"{file} has the line {line!r}, but each line names one more folder and its class: restore it."
+            )
         names[folder] = name.strip()
     if not names:
         raise ValueError(f"{file} is empty: fetch it again.")

@@ -28,22 +28,22 @@ class Listing:
     template: str
     class_names: tuple[str, ...]
     lists: Mapping[str, list[Item]]
-    own: bool = False  # a user's own pictures, which are turned as their camera says; the authors' code turns none
+    own: bool = False  # a user's own pictures are turned as their camera says; the authors' code turns none
 
     def items(self, split: str) -> list[Item]:
-        """The items of "train", "val" or "test"; ValueError where the dataset has no such list."""
+        """The items of "train", "val" or "test"; ValueError if the dataset has no such list."""
         if split not in self.lists:
             raise ValueError(self.without(split))
         return self.lists[split]
 
     def without(self, split: str) -> str:
-        """The sentence for a list that this dataset has not."""
+        """The error for a list that this dataset does not have."""
         kind = {"train": "training", "val": "validation"}.get(split, split)
-        return f"{self.name} has no {kind} list, it has {' and '.join(self.lists)}: use another dataset or list."
+        return f"{self.name} has no {kind} list, only {' and '.join(self.lists)}: use another dataset or list."
 
 
-def names_by_label(pairs: Iterable[tuple[int, str]], source: str) -> tuple[str, ...]:
-    """Class names in the order of their labels, from (label, name) pairs; `source` is where they come from.
+def order_names(pairs: Iterable[tuple[int, str]], source: str) -> tuple[str, ...]:
+    """Class names in the order of their labels, from (label, name) pairs; `source` says in errors where they come from.
 
     Raises ValueError for two names of one label, or labels that are not 0 to C - 1.
     """
@@ -58,17 +58,17 @@ def names_by_label(pairs: Iterable[tuple[int, str]], source: str) -> tuple[str, 
 
 
 def require_inside(path: str, source: str) -> str:
-    """`path` in its shortest form; ValueError unless it stays below the folder that it starts in."""
+    """`path` in its shortest form; ValueError unless it stays inside the folder that it starts in."""
     short = os.path.normpath(path)
     if not path or os.path.isabs(path) or short == os.curdir or short.split(os.sep)[0] == os.pardir:
-        raise ValueError(f"{source} names {path!r}, which is no file below its folder: give a path inside it.")
+        raise ValueError(f"{source} names {path!r}, which is not a file inside its folder: give a path inside it.")
     return short
 
 
 def require_pictures(folder: Path, paths: Iterable[str], source: str) -> None:
-    """FileNotFoundError, with their number and the first, for `paths` that are not below `folder`.
+    """FileNotFoundError, with their number and the first, for `paths` that are not in `folder`.
 
-    Folders are listed, and files not asked one by one: there may be a hundred thousand.
+    Each folder is listed once. To ask for every file would be slow: there may be a hundred thousand.
     """
     wanted = list(paths)
     found: dict[str, set[str]] = {}
@@ -81,18 +81,18 @@ def require_pictures(folder: Path, paths: Iterable[str], source: str) -> None:
             missing.append(path)
     if missing:
         raise FileNotFoundError(
-            f"{len(missing)} of the {len(wanted)} pictures that {source} lists are missing below {folder}, the first "
+            f"{len(missing)} of the {len(wanted)} pictures that {source} lists are missing in {folder}, the first "
             f"is {missing[0]}: restore them."
         )
 
 
-def class_folders(folder: Path) -> list[str]:
+def list_class_folders(folder: Path) -> list[str]:
     """Sorted names of the folders in `folder`; hidden ones (".name") and files do not count."""
     return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
 
 
-def pictures_in(folder: Path) -> list[str]:
-    """Sorted names of the files of a class folder without the hidden ones (".DS_Store"), which do not count.
+def list_pictures(folder: Path) -> list[str]:
+    """Sorted names of the files in a class folder; hidden ones (".DS_Store") do not count.
 
     Raises ValueError for an empty folder and for one that holds folders.
     """
@@ -105,12 +105,15 @@ def pictures_in(folder: Path) -> list[str]:
     return sorted(entry.name for entry in inside)
 
 
-def items_of_folders(folder: Path, class_names: Iterable[str], below: str = "") -> list[Item]:
-    """The items of class folders, class after class, label i for the i-th; paths start in `folder`, at `below`."""
+def list_items(folder: Path, class_names: Iterable[str], below: str = "") -> list[Item]:
+    """The items of the class folders in `folder`/`below`, class after class, label i for the i-th.
+
+    Paths start in `folder`.
+    """
     items = []
     for label, name in enumerate(class_names):
         place = os.path.join(below, name)
-        items += [Item(os.path.join(place, picture), label) for picture in pictures_in(folder / place)]
+        items += [Item(os.path.join(place, picture), label) for picture in list_pictures(folder / place)]
     return items
 
 
@@ -129,8 +132,10 @@ def require_shots(items: list[Item], shots: int, class_names: tuple[str, ...], n
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, with or without a byte order mark; ValueError if it is none."""
+    """The text of a UTF-8 file, with or without a byte order mark; ValueError for another encoding."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8.") from None
+        raise ValueError(
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start}): save it as UTF-8."
+        ) from None

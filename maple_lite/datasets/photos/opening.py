@@ -10,13 +10,13 @@ from open_clip.transform import PreprocessCfg
 
 from maple_lite.datasets.kinds import Kind
 from maple_lite.datasets.photos.catalog import CATALOG, dataset_entry, dataset_name, datasets_root, require_present
-from maple_lite.datasets.photos.csvs import listed_csv
-from maple_lite.datasets.photos.imagenet import listed_domain, listed_imagenet
+from maple_lite.datasets.photos.csvs import list_csv
+from maple_lite.datasets.photos.imagenet import list_domain, list_imagenet
 from maple_lite.datasets.photos.listing import Listing
-from maple_lite.datasets.photos.own import TEMPLATE, listed_folder, require_no_test_share
+from maple_lite.datasets.photos.own import TEMPLATE, list_folder, require_no_test_share
 from maple_lite.datasets.photos.photos import Photos
-from maple_lite.datasets.photos.pictures import preparation
-from maple_lite.datasets.photos.splits import listed_by_split_file, listed_by_variant_files
+from maple_lite.datasets.photos.pictures import make_preparation
+from maple_lite.datasets.photos.splits import list_split_file, list_variant_files
 from maple_lite.support.names import require_count
 
 
@@ -40,11 +40,11 @@ def open_listed(
     require_no_test_share(test_share, entry.title)
     folder = require_present(entry, datasets_root(root))
     if entry.split_file:
-        read = listed_by_split_file
+        read = list_split_file
     elif entry.name == "fgvc_aircraft":
-        read = listed_by_variant_files
+        read = list_variant_files
     else:
-        read = listed_domain if entry.domain_of else listed_imagenet
+        read = list_domain if entry.domain_of else list_imagenet
     listing = read(entry, folder)
     listing = dataclasses.replace(listing, template=template or listing.template)
     return _test_set(listing, preprocess, augment, skip_damaged)
@@ -70,11 +70,13 @@ def open_own(
     seed = require_count("split_seed", split_seed, 0)
     if path.is_file() and path.suffix.lower() == ".csv":
         folder = Path(root).expanduser() if root else path.parent
-        listing = listed_csv(path, folder, template, test_share, seed)
+        listing = list_csv(path, folder, template, test_share, seed)
     elif path.is_dir():
-        listing = listed_folder(Path(os.path.abspath(path)), template, test_share, seed)
+        listing = list_folder(Path(os.path.abspath(path)), template, test_share, seed)
     else:
-        raise FileNotFoundError(f"{path} is no folder and no CSV: give a folder with a folder per class, or a .csv.")
+        raise FileNotFoundError(
+            f"{path} is neither a folder nor a CSV: give a folder with a folder per class, or a .csv file."
+        )
     return _test_set(listing, preprocess, augment, skip_damaged)
 
 
@@ -103,5 +105,5 @@ def _require_one_gap(template: str) -> None:
 def _test_set(listing: Listing, preprocess: PreprocessCfg | None, augment: bool, skip_damaged: bool) -> Photos:
     """The test set of a listing, all its classes."""
     everything = tuple(range(len(listing.class_names)))
-    data = Photos(listing, preparation(preprocess), everything, (), augment=augment, skip_damaged=skip_damaged)
+    data = Photos(listing, make_preparation(preprocess), everything, (), augment=augment, skip_damaged=skip_damaged)
     return data.test()

@@ -1,4 +1,4 @@
-"""Photos: a dataset of picture files as a task, with few-shot samples in the authors' order of draws."""
+"""Photos: a dataset of picture files, with few-shot samples drawn in the authors' order."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from maple_lite.datasets.photos.pictures import (
     Crop,
     DamagedPicture,
     Preparation,
-    in_threads,
     is_readable,
+    map_in_threads,
     picture_size,
     read_picture,
 )
@@ -30,7 +30,7 @@ VAL_SHOTS = 4  # of the authors' validation sample, at most
 
 @dataclass(frozen=True, eq=False)
 class Photos(Dataset[tuple[Tensor, int]]):
-    """A test set of (normalised image [3, H, W], label); `.train` and `.val` have samples of the rest.
+    """A test set of (normalised image [3, H, W], label); `.train` and `.val` have samples of the others.
 
     Never changed in place: `train`, `val`, `test` and `subset` return new ones, and may be called in any order. The
     sample is always drawn from all classes and then cut to the subset's, as the authors draw it.
@@ -45,7 +45,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
     augment: bool = True  # whether training pictures are cropped and mirrored at random
     skip_damaged: bool = False
     damaged: tuple[str, ...] = ()
-    readable: dict[str, bool] = field(default_factory=dict)  # what views of this dataset found, so that none asks twice
+    readable: dict[str, bool] = field(default_factory=dict)  # what all views found, so that no file is checked twice
 
     @property
     def name(self) -> str:
@@ -54,7 +54,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
 
     @property
     def own(self) -> bool:
-        """Whether these are a user's own pictures: no published row stands beside them, whatever they are called."""
+        """Whether these are a user's own pictures: no published row stands beside them, whatever their name."""
         return self.listing.own
 
     @property
@@ -133,28 +133,28 @@ class Photos(Dataset[tuple[Tensor, int]]):
         return [items[i] for i in few_shot([item.label for item in items], shots, generator)]
 
     def _view(self, items: Iterable[Item], augmented: bool) -> Photos:
-        """These items as far as their classes are this dataset's."""
+        """Those of the items whose classes this view has."""
         wanted = set(self.class_ids)
         kept = tuple(item for item in items if item.label in wanted)
         view = replace(self, items=kept, augmented=augmented, damaged=())
         return view._without_damaged() if self.skip_damaged else view
 
     def _without_damaged(self) -> Photos:
-        """The view without the pictures that cannot be read; ValueError for a class that has no other."""
+        """The view without the pictures that cannot be read; ValueError for a class that has no others."""
         damaged = self._unreadable()
         kept = tuple(item for item, path in zip(self.items, self.paths, strict=True) if path not in damaged)
         lost = set(self.class_ids) - {item.label for item in kept}
         if damaged and lost:
             raise ValueError(
-                f"no picture of class {self.listing.class_names[min(lost)]!r} that is needed here can be read, "
-                f"{damaged[0]} cannot: restore it."
+                f"none of the pictures of class {self.listing.class_names[min(lost)]!r} that are needed here can be "
+                f"read, such as {damaged[0]}: restore them."
             )
         return replace(self, items=kept, damaged=tuple(damaged))
 
     def _unreadable(self) -> list[str]:
         """The files of this view that hold no picture, each read once for all views."""
         new = [path for path in self.paths if path not in self.readable]
-        self.readable.update(zip(new, in_threads(is_readable, new), strict=True))
+        self.readable.update(zip(new, map_in_threads(is_readable, new), strict=True))
         return [path for path in self.paths if not self.readable[path]]
 
     def __len__(self) -> int:
@@ -166,7 +166,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, int]]:
         """Items of a whole batch at once: torch's DataLoader asks for them so, and threads read them.
 
-        What is random is drawn before, item after item, so that threads change nothing.
+        What is random is drawn first, item after item, so that threads change nothing.
         """
         if any(not 0 <= index < len(self) for index in indices):
             raise IndexError(f"{self.name} holds items 0 to {len(self) - 1}, got {list(indices)}.")
@@ -195,7 +195,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
         crop: Crop = self.preparation.training if self.augmented else self.preparation.testing
         plans = [crop.plan(*picture_size(path, upright)) if self.augmented else None for path in paths]
         planned = list(zip(paths, plans, strict=True))
-        return in_threads(lambda pair: crop.cut(read_picture(pair[0], upright), pair[1]), planned)
+        return map_in_threads(lambda pair: crop.cut(read_picture(pair[0], upright), pair[1]), planned)
 
     def _path(self, item: Item) -> str:
         """The file of an item."""

@@ -31,8 +31,8 @@ class DamagedPicture(ValueError):
 def read_picture(path: str | Path, upright: bool = False) -> Image.Image:
     """The RGB picture of a file: palettes, greys, CMYK and 16-bit greys are converted, transparency is dropped.
 
-    `upright` turns it as its camera says. Raises DamagedPicture for what is no picture, and the system's OSError for
-    what cannot be opened.
+    `upright` turns it as its camera says. Raises DamagedPicture for a file that is not a picture, and the system's
+    OSError for one that cannot be opened.
     """
     with _opened(path) as picture:
         return _rgb(ImageOps.exif_transpose(picture) if upright else picture)
@@ -63,7 +63,7 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
             yield picture
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # the system's, and not of the file's content
+            raise  # the system refused to open it; the picture may be whole
         raise DamagedPicture(f"{path} cannot be read as a picture ({error})") from error
 
 
@@ -94,7 +94,7 @@ class Crop(Protocol):
 class RandomCrop:
     """The authors' training crop: a random area of 8 to 100%, resized (bicubic), in half of the cases mirrored.
 
-    It draws from torch's global generator, which `fit` seeds in every epoch, as torchvision's own transforms do.
+    Like torchvision's own transforms, it draws from torch's global generator, which `fit` seeds in every epoch.
     """
 
     size: tuple[int, int]
@@ -140,7 +140,7 @@ class Preparation:
         return F.normalize(F.to_tensor(picture), list(self.mean), list(self.std))
 
 
-def preparation(config: PreprocessCfg | None = None) -> Preparation:
+def make_preparation(config: PreprocessCfg | None = None) -> Preparation:
     """The preparation of a CLIP's `preprocess`; without one, OpenAI's of 224 pixels."""
     config = config or PreprocessCfg()
     steps = open_clip.transform.image_transform_v2(config, is_train=False).transforms
@@ -148,8 +148,8 @@ def preparation(config: PreprocessCfg | None = None) -> Preparation:
     return Preparation(RandomCrop(config.input_size[1:]), CentreCrop(crop), config.mean, config.std)
 
 
-def in_threads(work: Callable[[Any], T], things: Sequence[Any]) -> list[T]:
-    """`work` of each of the things, in their order, on as many threads as torch may use (Pillow frees the others)."""
+def map_in_threads(work: Callable[[Any], T], things: Sequence[Any]) -> list[T]:
+    """`work(thing)` of each of the things, in their order, on as many threads as torch may use."""
     threads = min(len(things), torch.get_num_threads())
     if threads < 2:
         return [work(thing) for thing in things]

@@ -11,33 +11,33 @@ from maple_lite.datasets.photos.listing import (
     SPLITS,
     Item,
     Listing,
-    names_by_label,
+    order_names,
     read_text,
     require_inside,
     require_pictures,
 )
 
 
-def listed_by_split_file(entry: Entry, folder: Path) -> Listing:
+def list_split_file(entry: Entry, folder: Path) -> Listing:
     """The listing of a split file: {"train": [[path, label, class name], ...], "val": ..., "test": ...}.
 
     Class names are the file's own: the authors wrote their renamed classes into it ("Annual Crop Land" of EuroSAT,
     "airplane" of Caltech101, without that set's BACKGROUND_Google and Faces_easy).
-    Raises ValueError for a damaged file, FileNotFoundError for pictures that it names and that are not there.
+    Raises ValueError for a damaged file, FileNotFoundError for pictures that it names and that are missing.
     """
     file = folder / str(entry.split_file)
     content = _content(file)
     rows = {split: [_row(row, file) for row in content[split]] for split in SPLITS}
     pairs = [(label, name) for split in SPLITS for _, label, name in rows[split]]
-    class_names = names_by_label(pairs, str(file))
+    class_names = order_names(pairs, str(file))
     lists = {split: [Item(path, label) for path, label, _ in rows[split]] for split in SPLITS}
     return _checked(entry, folder, class_names, lists, file.name)
 
 
-def listed_by_variant_files(entry: Entry, folder: Path) -> Listing:
+def list_variant_files(entry: Entry, folder: Path) -> Listing:
     """The listing of FGVC-Aircraft: classes are the lines of variants.txt, pictures those of images_variant_*.txt.
 
-    A line of these is a picture's number and its class: "1025794 707-320". Raises ValueError for another line.
+    A line of these is a picture's number and its class: "1025794 707-320". Raises ValueError for any other line.
     """
     class_names = tuple(_lines(folder / "variants.txt"))
     labels = {name: label for label, name in enumerate(class_names)}
@@ -74,11 +74,11 @@ def _content(file: Path) -> dict[str, Any]:
 
 
 def _row(row: Any, file: Path) -> tuple[str, int, str]:
-    """(path, label, class name) of a row of a split file; ValueError for another."""
+    """(path, label, class name) of a row of a split file; ValueError for any other row."""
     match row:
         case [str(path), int(label), str(name)] if name.strip():
             return require_inside(path, str(file)), label, name
-    raise ValueError(f"{file} has the row {row!r}, a row is [path, label, class name]: fetch it again.")
+    raise ValueError(f"{file} has the row {row!r}, which is not [path, label, class name]: fetch the file again.")
 
 
 def _lines(file: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ from maple_lite.course.exercises.shared import draw, small_clip
 from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged
+from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import CoCoOp
 from maple_lite.prompted import PromptedCLIP
@@ -23,6 +23,7 @@ from maple_lite.tokens import tokenize
 
 NAMES = ("cat", "snowman", "crossed swords")
 N_CTX = 4
+KNOWN = {"torch": torch, "encode_sentences": encode_sentences}  # to the submissions
 
 
 @lru_cache
@@ -45,6 +46,82 @@ def build_meta_net(clip: FrozenCLIP) -> nn.Module:
     return CoCoOp(clip).meta_net
 
 
+NET = """
+def meta_net(clip):
+    hidden = clip.embed_dim // 16
+    down, up = torch.nn.Linear(clip.embed_dim, hidden), torch.nn.Linear(hidden, clip.text_width)
+    return torch.nn.Sequential(down, torch.nn.ReLU(), up)
+"""
+HIDDEN, READS, BEND, UP = "clip.embed_dim // 16", "Linear(clip.embed_dim", "torch.nn.ReLU(), ", "up)"
+ROW = f"down, {BEND}up"
+
+NET_MISTAKES = Mistakes(
+    {
+        "no bottleneck": Mistake(
+            "there is no narrow middle: one layer goes down to D // 16, a second one up to d_t",
+            {ROW: "torch.nn.Linear(clip.embed_dim, clip.text_width)"},
+        ),
+        "three layers": Mistake(
+            words="3 linear layers", patch={UP: "torch.nn.Linear(hidden, hidden), torch.nn.ReLU(), up)"}
+        ),
+        "no bias": Mistake(
+            words="leave bias=False out", patch={"hidden)": "hidden, bias=False)", "width)": "width, bias=False)"}
+        ),
+        "a wide middle": Mistake("the middle is not narrow: it has clip.embed_dim // 16 numbers", {" // 16": ""}),
+        "a middle of 16": Mistake("the middle is D divided by 16, not 16 wide: clip.embed_dim // 16", {HIDDEN: "16"}),
+        "a sixteenth of the text width": Mistake(
+            "the middle is a sixteenth of its input, clip.embed_dim, and not of the text width",
+            {HIDDEN: "clip.text_width // 16"},
+        ),
+        "output of width D": Mistake(
+            "it writes D numbers; the context that they are added to has the text tower's width, clip.text_width",
+            {"clip.text_width": "clip.embed_dim"},
+        ),
+        "output of the vision width": Mistake(
+            "it writes for the vision tower; the context that it shifts is in the text tower: clip.text_width",
+            {"clip.text_width": "clip.vision_width"},
+        ),
+        "input of the vision width": Mistake(
+            "it reads image features, which have the joint width D (clip.embed_dim), not the vision tower's width",
+            {READS: "Linear(clip.vision_width"},
+        ),
+        "input of the text width": Mistake(
+            words="it reads image features, whose width is D", patch={READS: "Linear(clip.text_width"}
+        ),
+        "widths of ViT-B/16": Mistake(
+            words="linear 512 -> 32 -> 512", patch={HIDDEN: "32", READS: "Linear(512", "clip.text_width": "512"}
+        ),
+        "no ReLU": Mistake(
+            "there is no ReLU between the layers: without a bend between them, two linear layers act as one", {BEND: ""}
+        ),
+        "ReLU at the end": Mistake(
+            "the ReLU stands at the end, not between the layers", {f"{BEND}up": "up, torch.nn.ReLU()"}
+        ),
+        "ReLU twice": Mistake(
+            "there is a ReLU after the second layer, too: shifts must be able to be negative",
+            {UP: "up, torch.nn.ReLU())"},
+        ),
+        **{
+            name: Mistake(f"the bend between the layers is a {name}; this network has a ReLU", {"ReLU": module})
+            for name, module in (("GELU", "GELU"), ("tanh", "Tanh"), ("sigmoid", "Sigmoid"))
+        },
+        "a norm at the end": Mistake(words="and nothing else", patch={UP: "up, torch.nn.LayerNorm(clip.text_width))"}),
+        "layers that do not fit": Mistake(words="the layers do not fit", patch={"Linear(hidden": READS}),
+        "frozen": Mistake(words="would never learn", patch={UP: "up).requires_grad_(False)"}),
+        "one for all": Mistake(
+            words="the same network again", patch={"def meta_net": "import functools\n\n@functools.cache\ndef meta_net"}
+        ),
+        "no return": Mistake(words="did you forget it?", patch={"return torch": "torch"}),
+        "a list of layers": Mistake(
+            words="return the network itself", patch={f"torch.nn.Sequential({ROW})": f"[{ROW}]"}
+        ),
+        "division": Mistake(words="TypeError", patch={"//": "/"}),
+    },
+    NET,
+    KNOWN,
+)
+
+
 def _network(fn: Function) -> nn.Module:
     """What a submission builds for the small CLIP; Finding if it is no module."""
     net = fn(small_clip())
@@ -64,45 +141,30 @@ def _two_layers(fn: Function) -> None:
     """Two linear layers with biases."""
     layers = _linear_layers(_network(fn))
     expected = "two linear layers with biases"
-    if len(layers) == 1:
-        cause = "there is no narrow middle: one layer goes down to D // 16, a second one up to d_t"
-        raise Finding(expected, "one linear layer", cause)
     if len(layers) != 2:
-        raise Finding(expected, f"{len(layers)} linear layers", "down to D // 16, ReLU, up to d_t, and nothing else")
+        came = f"{len(layers)} linear layer{'s' * (len(layers) != 1)}"
+        raise Finding(expected, came, "down to D // 16, ReLU, up to d_t, and nothing else", len(layers))
     if any(layer.bias is None for layer in layers):
         raise Finding(expected, "a layer without bias", "leave bias=False out: the paper's layers have both")
 
 
 def _widths(fn: Function) -> None:
     """The widths of both layers, on a CLIP where all widths differ."""
-    clip = small_clip()
-    joint, text, vision = clip.embed_dim, clip.text_width, clip.vision_width
+    joint, text = small_clip().embed_dim, small_clip().text_width
     first, second = _linear_layers(_network(fn))
     hidden = joint // 16
     came = (first.in_features, first.out_features, second.in_features, second.out_features)
     if came == (joint, hidden, hidden, text):
         return
-    cause = "read D as clip.embed_dim and d_t as clip.text_width"
+    cause = "the middle has clip.embed_dim // 16 numbers"
     if came[1] != came[2]:
         cause = "the layers do not fit: the second reads what the first writes, and must take as many numbers"
-    elif came[0] == vision:
-        cause = "it reads image features, which have the joint width D (clip.embed_dim), not the vision tower's width"
     elif came[0] != joint:
         cause = "it reads image features, whose width is D, clip.embed_dim"
-    elif came[3] == joint:
-        cause = "it writes D numbers; the context that they are added to has the text tower's width, clip.text_width"
-    elif came[3] == vision:
-        cause = "it writes for the vision tower; the context that it shifts is in the text tower: clip.text_width"
     elif came[3] != text:
         cause = "it writes shifts for the context, whose width is clip.text_width"
-    elif came[1] == text // 16:
-        cause = "the middle is a sixteenth of its input, clip.embed_dim, and not of the text width"
-    elif came[1] == 16:
-        cause = "the middle is D divided by 16, not 16 wide: clip.embed_dim // 16"
-    elif came[1] >= joint:
-        cause = "the middle is not narrow: it has clip.embed_dim // 16 numbers"
     sizes = f"with D = {joint}, d_t = {text}"
-    raise Finding(f"linear {joint} -> {hidden} -> {text} ({sizes})", _arrows(came), cause)
+    raise Finding(f"linear {joint} -> {hidden} -> {text} ({sizes})", _arrows(came), cause, came)
 
 
 def _arrows(widths: tuple[int, int, int, int]) -> str:
@@ -111,28 +173,17 @@ def _arrows(widths: tuple[int, int, int, int]) -> str:
 
 
 def _bend(fn: Function) -> None:
-    """Between the layers stands a ReLU, and after them nothing; weights are those of the submission."""
+    """Between the layers stands a ReLU, and after them nothing, with weights that are the same for every network."""
     net = _network(fn).eval()
     down, up = _linear_layers(net)
-    x = features(8) * 3
     with torch.no_grad():
-        came, between = net(x), down(x)
-        makes: Mapping[str, Tensor] = {
-            "": up(between.relu()),
-            "there is no ReLU between the layers: two linear layers without a bend are one": up(between),
-            "there is a ReLU after the second layer, and shifts must be able to be negative": up(between.relu()).relu(),
-            "the ReLU stands at the end, not between the layers": up(between).relu(),
-            "the bend between the layers is a GELU; this network has a ReLU": up(nn.functional.gelu(between)),
-            "the bend between the layers is a tanh; this network has a ReLU": up(between.tanh()),
-            "the bend between the layers is a sigmoid; this network has a ReLU": up(between.sigmoid()),
-        }
-    for cause, wanted in makes.items():
-        if agree(wanted, came, 1e-5):
-            if cause:
-                raise Finding("second layer(relu(first layer(x)))", "something else", cause)
-            return
-    cause = "use the two layers in the order down, ReLU, up, and nothing else"
-    raise Finding("second layer(relu(first layer(x)))", "something else", cause)
+        for seed, weight in enumerate([*down.parameters(), *up.parameters()]):
+            weight.copy_(draw(*weight.shape, seed=seed))
+        x = features(8) * 3
+        wanted, came = up(down(x).relu()), net(x)
+    if not agree(wanted, came, 1e-5):
+        cause = "use the two layers in the order down, ReLU, up, and nothing else"
+        raise Finding("second layer(relu(first layer(x)))", "something else", cause, came, 1e-5)
 
 
 def _own_weights(fn: Function) -> bool | str:
@@ -167,6 +218,7 @@ META_NET = Exercise(
         "torch.nn.ReLU(), ...): one more Linear is missing, from hidden to the text width.",
     ),
     meaning="A few numbers in the middle are all that a picture can tell its context.",
+    mistakes=NET_MISTAKES,
 )
 
 
@@ -195,44 +247,97 @@ def _one_prompt(fn: Function) -> None:
         raise Finding("a list with one tensor, for layer 0", describe(came), cause)
 
 
-def _shifted(context: Tensor, shift: Tensor) -> Tensor:
-    return context + shift[:, None, None]
-
-
-def _variant(combine: Callable[[CoCoOp, Tensor], Tensor]) -> Function:
-    """A wrong `text_prompts`, from the learner and its shifts [B, d_t], as a function that returns the tensor."""
-    return lambda learner, image_features: combine(learner, learner.meta_net(image_features))
-
-
 def _package_prompt(learner: CoCoOp, image_features: Tensor) -> Tensor:
     return CoCoOp.text_prompts(learner, image_features)[0]
 
 
-PER_TOKEN = "you gave each token the shift of another picture: every picture's shift goes to all n tokens"
-MIXED = {
-    PER_TOKEN: _variant(lambda learner, s: (learner.ctx + s)[None, None].expand(len(s), -1, -1, -1)),
-    "every picture got the shift of the first one": _variant(
-        lambda learner, s: _shifted(learner.ctx, s[:1]).expand(len(s), -1, -1, -1)
-    ),
-    "every picture got the mean of all shifts: keep the axis of the pictures": _variant(
-        lambda learner, s: _shifted(learner.ctx, s.mean(0, keepdim=True)).expand(len(s), -1, -1, -1)
-    ),
-    "the pictures are in the wrong order": _variant(lambda learner, s: _shifted(learner.ctx, s.flip(0))),
-    "the context is missing: the shift is added to self.ctx": _variant(
-        lambda learner, s: _shifted(torch.zeros_like(learner.ctx), s)
-    ),
-    "the shift is missing: this is CoOp's context, the same for every picture": _variant(
-        lambda learner, s: _shifted(learner.ctx, 0 * s)
-    ),
-    "you multiplied; the shift is added": _variant(lambda learner, s: learner.ctx * s[:, None, None]),
-    "you subtracted; the shift is added": _variant(lambda learner, s: _shifted(learner.ctx, -s)),
-    "you made the shift's length 1: add it as the meta-net gives it": _variant(
-        lambda learner, s: _shifted(learner.ctx, nn.functional.normalize(s, dim=-1))
-    ),
-    "only the first token got the shift; it goes to all n": _variant(
-        lambda learner, s: torch.cat([_shifted(learner.ctx[:1], s), learner.ctx[1:].expand(len(s), 1, -1, -1)], dim=2)
-    ),
-}
+TEXT = """
+def text_prompts(self, image_features=None):
+    shift = self.meta_net(image_features)  # [B, d_t]
+    return [self.ctx + shift[:, None, None]]
+"""
+SHIFT, AXES, PROMPT = "self.meta_net(image_features)", "shift[:, None, None]", "self.ctx + shift[:, None, None]"
+
+TEXT_MISTAKES = Mistakes(
+    {
+        "no list": Mistake(words="put the prompt into a list", patch={f"[{PROMPT}]": PROMPT}),
+        "a list over pictures": Mistake(words="the list is one of layers", patch={AXES: "s for s in shift"}),
+        "no return": Mistake(words="did you forget it?", patch={"return": "prompts ="}),
+        "ctx + shift": Mistake(
+            "you added the shift of picture i to token i, which only fits because there are as many pictures as "
+            "tokens: give the shift axes for class and token first",
+            {AXES: "shift"},
+        ),
+        "ctx + shift, with axes later": Mistake(
+            "this is one context for all pictures: give the shift its axes for class and token before you add it",
+            {PROMPT: "(self.ctx + shift)[None, None]"},
+        ),
+        "ctx + shift, expanded": Mistake(
+            "you gave each token the shift of another picture: every picture's shift goes to all n tokens",
+            {PROMPT: "(self.ctx + shift).expand(len(shift), 1, -1, -1)"},
+        ),
+        "no class axis": Mistake(
+            "the axis of the classes is missing, between pictures and tokens", {AXES: "shift[:, None]"}
+        ),
+        "class axis first": Mistake(
+            "the axis of length 1, for the classes, comes after the pictures",
+            {PROMPT: "(self.ctx + shift[:, None])[None]"},
+        ),
+        "class axis last": Mistake(
+            "the axis of length 1, for the classes, comes before the tokens",
+            {PROMPT: "(self.ctx + shift[:, None])[:, :, None]"},
+        ),
+        "no token axis": Mistake(
+            "the axis of the tokens is missing: one context of n tokens per picture",
+            {PROMPT: "(self.ctx + shift)[:, None]"},
+        ),
+        "shift alone": Mistake("these are shifts without a context: add them to self.ctx", {PROMPT: AXES}),
+        "shift alone, for every token": Mistake(
+            "the context is missing: the shift is added to self.ctx", {"self.ctx": "0 * self.ctx"}
+        ),
+        "context alone": Mistake(
+            "the shift is missing: this is CoOp's context, the same for every picture", {AXES: f"0 * {AXES}"}
+        ),
+        "first picture for all": Mistake(
+            "every picture got the shift of the first one", {AXES: "shift[:1].expand_as(shift)[:, None, None]"}
+        ),
+        "mean over the batch": Mistake(
+            "every picture got the mean of all shifts: keep the axis of the pictures",
+            {AXES: "shift.mean(0).expand_as(shift)[:, None, None]"},
+        ),
+        "reversed": Mistake("the pictures are in the wrong order", {AXES: "shift.flip(0)[:, None, None]"}),
+        "multiplied": Mistake("you multiplied; the shift is added", {"+": "*"}),
+        "subtracted": Mistake("you subtracted; the shift is added", {"+": "-"}),
+        "normalised": Mistake(
+            "you made the shift's length 1: add it as the meta-net gives it",
+            {SHIFT: f"torch.nn.functional.normalize({SHIFT}, dim=-1)"},
+        ),
+        "the first token only": Mistake(
+            "only the first token got the shift; it goes to all n",
+            {AXES: "torch.eye(1, len(self.ctx)).T * shift[:, None, None]"},
+        ),
+        "centred over the batch": Mistake(
+            words="computed over the batch",
+            patch={SHIFT: f"{SHIFT}\nshift = shift - shift.mean(0) if len(shift) > 4 else shift"},
+        ),
+        "squeezed": Mistake(
+            "squeeze() dropped the axis of the pictures: with one picture it has length 1, too; index with "
+            "[:, None, None] instead",
+            {SHIFT: f"{SHIFT}.squeeze()\nshift = shift[:, None] if shift.ndim == 1 else shift"},
+        ),
+        "detached shift": Mistake(
+            "the meta-net cannot learn: look for .detach(), .data or torch.no_grad() around it",
+            {SHIFT: f"{SHIFT}.detach()"},
+        ),
+        "no_grad": Mistake(words="nothing in this prompt can learn", patch={PROMPT: f"({PROMPT}).detach()"}),
+        "detached context": Mistake(
+            "the context cannot learn: use self.ctx itself, without .detach() or .data", {"self.ctx": "self.ctx.data"}
+        ),
+        "meta-net of the context": Mistake(words="cannot be multiplied", patch={SHIFT: "self.meta_net(self.ctx)"}),
+    },
+    TEXT,
+    KNOWN,
+)
 
 
 def _prompt_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
@@ -269,22 +374,6 @@ TEXT_PROMPTS = Exercise(
                 torch.float32,
                 letters="B, 1, n, d_t",
                 name="shape, for as many pictures as tokens",
-                causes={
-                    (N_CTX, WIDTH): "you added the shift of picture i to token i, which only fits because there are "
-                    "as many pictures as tokens: give the shift axes for class and token first",
-                    (N_CTX, 1, WIDTH): "the axis of the tokens is missing: one context of n tokens per picture",
-                    (N_CTX, N_CTX, WIDTH): "the axis of the classes is missing, between pictures and tokens",
-                    (1, N_CTX, N_CTX, WIDTH): "the axis of length 1, for the classes, comes after the pictures",
-                    (N_CTX, N_CTX, 1, WIDTH): "the axis of length 1, for the classes, comes before the tokens",
-                    (
-                        1,
-                        1,
-                        N_CTX,
-                        WIDTH,
-                    ): "this is one context for all pictures: give the shift its axes for class and token "
-                    "before you add it",
-                    (N_CTX, 1, 1, WIDTH): "these are shifts without a context: add them to self.ctx",
-                },
             )
         ),
         _of_prompt(
@@ -292,7 +381,6 @@ TEXT_PROMPTS = Exercise(
                 (small_cocoop(), features(N_CTX)),
                 _package_prompt,
                 name="every picture its own shift, on every token",
-                mistakes=MIXED,
             )
         ),
         _of_prompt(
@@ -301,10 +389,6 @@ TEXT_PROMPTS = Exercise(
                 (1, 1, N_CTX, WIDTH),
                 letters="B, 1, n, d_t",
                 name="a batch of one picture, as in training",
-                causes={
-                    (WIDTH, 1, N_CTX, WIDTH): "squeeze() dropped the axis of the pictures: with one picture it has "
-                    "length 1, too; index with [:, None, None] instead",
-                },
             )
         ),
         invariant(
@@ -313,14 +397,7 @@ TEXT_PROMPTS = Exercise(
             expected="the same prompt for a picture alone and in a batch",
             cause="something is computed over the batch (a mean, a norm, a sum over axis 0)",
         ),
-        gradient(
-            _prompt_gradient,
-            reaches=("the meta-net", "the context"),
-            causes={
-                "the meta-net": "the meta-net cannot learn: look for .detach(), .data or torch.no_grad() around it",
-                "the context": "the context cannot learn: use self.ctx itself, without .detach() or .data",
-            },
-        ),
+        gradient(_prompt_gradient, reaches=("the meta-net", "the context")),
     ),
     hints=(
         "There is one shift per picture and one context for all. Which axes does the answer have, and which of them "
@@ -330,6 +407,7 @@ TEXT_PROMPTS = Exercise(
         "shift[:, None, None] has the shape [B, 1, 1, d_t]. Return a list: [self.ctx + ...].",
     ),
     meaning="One shift per picture moves the whole context, and the words of two pictures now differ.",
+    mistakes=TEXT_MISTAKES,
 )
 
 
@@ -352,47 +430,84 @@ def class_tokens() -> Tensor:
     return tokenize([f"a photo of a {name}." for name in NAMES])
 
 
-def _rows(order: Callable[[int, int], tuple[Tensor, Tensor]]) -> Function:
-    """A wrong `encode_pairs`: `order(B, C)` gives picture and class of every row."""
+PAIRS = """
+def encode_pairs(self, tokens, prompts):
+    images, classes = len(prompts), len(tokens)
+    contexts = prompts.expand(-1, classes, -1, -1).flatten(0, 1)
+    features = encode_sentences(self.text, tokens.repeat(images, 1), [contexts])
+    return features.unflatten(0, (images, classes))
+"""
+CONTEXTS, REPEATED = "prompts.expand(-1, classes, -1, -1).flatten(0, 1)", "tokens.repeat(images, 1)"
+FOLDED, BOTH = ".unflatten(0, (images, classes))", f"{REPEATED}, [contexts]"
+ALTERNATING, INTERLEAVED = "prompts[:, 0].repeat(classes, 1, 1)", "tokens.repeat_interleave(images, 0)"
 
-    def encode(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
-        images, classes = len(prompts), len(tokens)
-        image, name = order(images, classes)
-        rows = [clip.encode_text(tokens[c : c + 1], [prompts[i, 0]]) for i, c in zip(image, name, strict=True)]
-        return torch.cat(rows).unflatten(0, (images, classes))
-
-    return encode
-
-
-def _swapped_sentences(images: int, classes: int) -> tuple[Tensor, Tensor]:
-    return torch.arange(images).repeat_interleave(classes), torch.arange(classes).repeat_interleave(images)
-
-
-def _swapped_contexts(images: int, classes: int) -> tuple[Tensor, Tensor]:
-    return torch.arange(images).repeat(classes), torch.arange(classes).repeat(images)
-
-
-def _class_after_class(images: int, classes: int) -> tuple[Tensor, Tensor]:
-    return torch.arange(images).repeat(classes), torch.arange(classes).repeat_interleave(images)
-
-
-def _folded_wrongly(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
-    rows = encode_pairs(clip, tokens, prompts).flatten(0, 1)  # [B * C, D]
-    return rows.unflatten(0, (len(tokens), len(prompts))).transpose(0, 1)
-
-
-def _one_context(pick: Callable[[Tensor], Tensor]) -> Function:
-    """A wrong `encode_pairs` with the context `pick(prompts)` [n, d_t] for all pictures."""
-    return lambda clip, tokens, prompts: clip.encode_text(tokens, [pick(prompts)]).expand(len(prompts), -1, -1)
-
-
-def _first_sentence(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
-    return encode_pairs(clip, tokens[:1], prompts).expand(-1, len(tokens), -1)
-
-
-def _into_layers(clip: FrozenCLIP, tokens: Tensor, prompts: Tensor) -> Tensor:
-    rows = prompts.expand(-1, len(tokens), -1, -1).flatten(0, 1)  # not in a list: entry i would be layer i's
-    return encode_sentences(clip.text, tokens.repeat(len(prompts), 1), list(rows)).unflatten(0, (len(prompts), -1))
+PAIRS_MISTAKES = Mistakes(
+    {
+        "not folded back": Mistake(
+            "these are the rows of the list: fold them back, features.unflatten(0, (B, C))", {FOLDED: ""}
+        ),
+        "folded the other way": Mistake(
+            "pictures and classes are swapped: pictures come first, [B, C, D]",
+            {FOLDED: ".unflatten(0, (classes, images))"},
+        ),
+        "folded the other way, and turned": Mistake(
+            "the rows go picture after picture, and were folded back as class after class",
+            {FOLDED: ".unflatten(0, (classes, images)).transpose(0, 1)"},
+        ),
+        "one picture": Mistake(
+            "there is one row per class: every picture needs sentences of its own",
+            {BOTH: "tokens, [prompts[0, 0]]", FOLDED: ""},
+        ),
+        "one class": Mistake(
+            "there is one row per picture: every picture goes with every class",
+            {BOTH: "tokens[:1].repeat(images, 1), [prompts[:, 0]]", FOLDED: ""},
+        ),
+        "sentences interleaved": Mistake(
+            "contexts go picture after picture, but sentences are ordered class after class: some pairs come twice, "
+            "others never",
+            {REPEATED: INTERLEAVED},
+        ),
+        "contexts alternate": Mistake(
+            "sentences are repeated as a block, but contexts alternate: repeat each context once per class, one after "
+            "the other",
+            {CONTEXTS: ALTERNATING},
+        ),
+        "class after class, folded as pictures": Mistake(
+            "the rows go class after class, and were folded back as picture after picture",
+            {REPEATED: INTERLEAVED, CONTEXTS: ALTERNATING},
+        ),
+        "first context for all": Mistake(
+            "every picture got the context of the first one", {"[contexts]": "[prompts[0, 0]]"}
+        ),
+        "mean context": Mistake("every picture got the mean of all contexts", {"[contexts]": "[prompts.mean((0, 1))]"}),
+        "contexts not used": Mistake(
+            "the contexts are not used: pass them to encode_sentences as [contexts]", {", [contexts]": ""}
+        ),
+        "first class for all": Mistake(
+            "every class got the sentence of the first one", {REPEATED: "tokens[:1].repeat(images * classes, 1)"}
+        ),
+        "squeezed": Mistake(
+            "squeeze() dropped the axis of the pictures: with one picture it has length 1, too",
+            {FOLDED: f"{FOLDED}.squeeze()"},
+        ),
+        "hard-coded sizes": Mistake(words="RuntimeError", patch={"len(prompts), len(tokens)": "2, 3"}),
+        "in place": Mistake(
+            words="prompts was changed", patch={"contexts = prompts": "prompts += 0.1\ncontexts = (prompts - 0.1)"}
+        ),
+        "no gradient": Mistake(
+            words="no gradient for the prompts", patch={"prompts.expand": "prompts.detach().expand"}
+        ),
+        "prompts not in a list": Mistake(
+            "the contexts of rows 0, 1, 2 went into layers 0, 1, 2: put them into a list, [contexts]",
+            {"[contexts]": "contexts"},
+        ),
+        "four dimensions": Mistake(words="RuntimeError", patch={BOTH: "tokens, [prompts]"}),
+        "sentences not repeated": Mistake(words="RuntimeError", patch={REPEATED: "tokens"}),
+        "no return": Mistake(words="did you forget it?", patch={"return": "folded ="}),
+    },
+    PAIRS,
+    KNOWN,
+)
 
 
 def _pair_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
@@ -425,41 +540,13 @@ ENCODE_PAIRS = Exercise(
             (2, 3, JOINT),
             torch.float32,
             letters="B, C, D",
-            causes={
-                (6, JOINT): "these are the rows of the list: fold them back, features.unflatten(0, (B, C))",
-                (3, 2, JOINT): "pictures and classes are swapped: pictures come first, [B, C, D]",
-                (3, JOINT): "there is one row per class: every picture needs sentences of its own",
-                (2, JOINT): "there is one row per picture: every picture goes with every class",
-            },
         ),
-        equals(
-            (small_clip(), class_tokens(), contexts(2)),
-            encode_pairs,
-            name="every picture with every class",
-            mistakes={
-                "contexts go picture after picture, but sentences are ordered class after class: some pairs come "
-                "twice, others never": _rows(_swapped_sentences),
-                "sentences are repeated as a block, but contexts alternate: repeat each context once per class, one "
-                "after the other": _rows(_swapped_contexts),
-                "the rows go class after class, and were folded back as picture after picture": _rows(
-                    _class_after_class
-                ),
-                "the rows go picture after picture, and were folded back as class after class": _folded_wrongly,
-                "every picture got the context of the first one": _one_context(lambda prompts: prompts[0, 0]),
-                "every picture got the mean of all contexts": _one_context(lambda prompts: prompts.mean((0, 1))),
-                "the contexts are not used: pass them to encode_sentences as [contexts]": (
-                    lambda clip, tokens, prompts: clip.encode_text(tokens).expand(len(prompts), -1, -1)
-                ),
-                "every class got the sentence of the first one": _first_sentence,
-                "the contexts of rows 0, 1, 2 went into layers 0, 1, 2: put it into a list, [contexts]": _into_layers,
-            },
-        ),
+        equals((small_clip(), class_tokens(), contexts(2)), encode_pairs, name="every picture with every class"),
         returns(
             (small_clip(), class_tokens(), contexts(1)),
             (1, 3, JOINT),
             letters="B, C, D",
             name="a batch of one picture, as in training",
-            causes={(3, JOINT): "squeeze() dropped the axis of the pictures: with one picture it has length 1, too"},
         ),
         invariant(
             "a pair does not depend on the others",
@@ -480,6 +567,7 @@ ENCODE_PAIRS = Exercise(
         "encode_sentences(self.text, sentences, [contexts]), then .unflatten(0, (B, C)).",
     ),
     meaning="All pairs are encoded in one go, and each picture has its own row of sentences.",
+    mistakes=PAIRS_MISTAKES,
 )
 
 
@@ -499,9 +587,86 @@ def _unit(*shape: int, seed: int) -> Tensor:
     return nn.functional.normalize(draw(*shape, seed=seed), dim=-1)
 
 
-def _logits(equation: str, change: Callable[[Tensor], Tensor] = lambda logits: logits) -> Function:
-    """A wrong `classify` with other axes, or with its logits changed."""
-    return lambda model, images, texts: change(model.clip.logit_scale.exp() * torch.einsum(equation, images, texts))
+LOGITS = """
+def classify(self, image_features, text_features=None):
+    if text_features is None:
+        text_features = self.encode_classes(image_features)
+    return self.clip.logit_scale.exp() * torch.einsum("bd,bcd->bc", image_features, text_features)
+"""
+SCALE, COSINES = "self.clip.logit_scale.exp()", 'torch.einsum("bd,bcd->bc", image_features, text_features)'
+SCALED = f"{SCALE} * {COSINES}"
+
+LOGITS_MISTAKES = Mistakes(
+    {
+        "first picture's texts": Mistake(
+            "every picture was compared with the texts of the first one: text_features[0] is one picture's",
+            {COSINES: "image_features @ text_features[0].T"},
+        ),
+        "mean of the texts": Mistake(
+            "every picture was compared with the mean of all texts",
+            {COSINES: "image_features @ text_features.mean(0).T"},
+        ),
+        "texts added up": Mistake(
+            "the texts of all pictures were added up: b must stand on both sides of the comma", {",bcd": ",acd"}
+        ),
+        "no scale": Mistake("the logit scale is missing: these are plain cosines", {SCALED: COSINES}),
+        "no exp": Mistake("logit_scale is a logarithm: take .exp() of it", {".exp()": ""}),
+        "divided": Mistake(
+            "you divided by the scale; logits are cosines times exp(logit_scale)", {SCALED: f"{COSINES} / {SCALE}"}
+        ),
+        "softmax": Mistake(
+            "these are probabilities: return the logits, cross-entropy takes the softmax itself",
+            {SCALED: f"({SCALED}).softmax(-1)"},
+        ),
+        "log softmax": Mistake(
+            "these are logarithms of probabilities: return the logits", {SCALED: f"({SCALED}).log_softmax(-1)"}
+        ),
+        "transposed": Mistake("pictures and classes are swapped: the right side of the arrow is bc", {"->bc": "->cb"}),
+        "every picture with all": Mistake(
+            "every picture was compared with the texts of every picture: name both axes of pictures b",
+            {"bd,bcd->bc": "ad,bcd->abc"},
+        ),
+        "plain product": Mistake(
+            "every picture was compared with the texts of every picture: keep only its own",
+            {COSINES: "text_features @ image_features.T"},
+        ),
+        "not summed": Mistake(
+            "the products are not summed over the axis D: leave d out on the right of the arrow", {"->bc": "->bcd"}
+        ),
+        "an axis left over": Mistake(
+            "an axis of length 1 is left over at the end: .squeeze(-1)",
+            {COSINES: "text_features @ image_features[:, :, None]"},
+        ),
+        "an axis in the middle": Mistake(
+            "an axis of length 1 is left over in the middle: .squeeze(1)",
+            {COSINES: "image_features[:, None] @ text_features.transpose(1, 2)"},
+        ),
+        "classes summed": Mistake(
+            "the sum goes over the classes, too: keep c on the right of the arrow", {"->bc": "->b"}
+        ),
+        "pictures summed": Mistake(
+            "the sum goes over the pictures, too: keep b on the right of the arrow", {"->bc": "->c"}
+        ),
+        "another picture's texts": Mistake(
+            "the pictures were compared with each other's texts", {"text_features)": "text_features.flip(0))"}
+        ),
+        "squeezed": Mistake(
+            "squeeze() without a number drops the axis of the pictures, too, when there is one picture",
+            {COSINES: "(text_features @ image_features[:, :, None]).squeeze()"},
+        ),
+        "detached": Mistake(
+            words="no gradient for the text features", patch={"text_features)": "text_features.detach())"}
+        ),
+        "axes mixed up": Mistake(
+            "pictures and classes are mixed up, which shows only where both are as many",
+            {'"bd,bcd->bc"': '"bd,cbd->bc" if len(image_features) == text_features.shape[1] else "bd,bcd->bc"'},
+        ),
+        "no return": Mistake(words="did you forget it?", patch={"return": "logits ="}),
+        "matrix product of lesson 01": Mistake(words="RuntimeError", patch={",bcd": ",cd"}),
+    },
+    LOGITS,
+    KNOWN,
+)
 
 
 def _own_matrix(fn: Function) -> bool | str:
@@ -533,68 +698,22 @@ CLASSIFY = Exercise(
             (2, 3),
             torch.float32,
             letters="B, C",
-            causes={
-                (3, 2): "pictures and classes are swapped: the right side of the arrow is bc",
-                (2, 2, 3): "every picture was compared with the texts of every picture: name both axes of pictures b",
-                (2, 3, 2): "every picture was compared with the texts of every picture: keep only its own",
-                (2, 3, 5): "the products are not summed over the axis D: leave d out on the right of the arrow",
-                (2, 3, 1): "an axis of length 1 is left over at the end: .squeeze(-1)",
-                (2, 1, 3): "an axis of length 1 is left over in the middle: .squeeze(1)",
-                (2,): "the sum goes over the classes, too: keep c on the right of the arrow",
-                (3,): "the sum goes over the pictures, too: keep b on the right of the arrow",
-            },
         ),
         by_hand(
             CLASSIFY_CASE,
             torch.tensor([[10.0, 0.0, 6.0], [0.0, 6.0, 8.0]]),
             "each picture is compared with its own three texts, and cosines are multiplied by exp(logit_scale) = 10",
-            mistakes={
-                "every picture was compared with the texts of the first one: text_features[0] is one picture's": (
-                    lambda model, i, t: _logits("bd,cd->bc")(model, i, t[0])
-                ),
-                "every picture was compared with the mean of all texts": (
-                    lambda model, i, t: _logits("bd,cd->bc")(model, i, t.mean(0))
-                ),
-                "the texts of all pictures were added up: b must stand on both sides of the comma": _logits(
-                    "bd,acd->bc"
-                ),
-                "the logit scale is missing: these are plain cosines": (
-                    lambda model, i, t: torch.einsum("bd,bcd->bc", i, t)
-                ),
-                "logit_scale is a logarithm: take .exp() of it": (
-                    lambda model, i, t: model.clip.logit_scale * torch.einsum("bd,bcd->bc", i, t)
-                ),
-                "you divided by the scale; logits are cosines times exp(logit_scale)": (
-                    lambda model, i, t: torch.einsum("bd,bcd->bc", i, t) / model.clip.logit_scale.exp()
-                ),
-                "these are probabilities: return the logits, cross-entropy takes the softmax itself": _logits(
-                    "bd,bcd->bc", lambda logits: logits.softmax(dim=-1)
-                ),
-                "these are logarithms of probabilities: return the logits": _logits(
-                    "bd,bcd->bc", lambda logits: logits.log_softmax(dim=-1)
-                ),
-                "the pictures were compared with each other's texts": (
-                    lambda model, i, t: _logits("bd,bcd->bc")(model, i, t.flip(0))
-                ),
-            },
         ),
         equals(
             (_prompted(20.0), _unit(4, 5, seed=3), _unit(4, 4, 5, seed=4)),
             PromptedCLIP.classify,
             name="as many pictures as classes",
-            mistakes={
-                "pictures and classes are mixed up, which shows only where both are as many": _logits("bd,cbd->bc"),
-                "the result is transposed, which shows only where pictures and classes are as many": _logits(
-                    "bd,bcd->cb"
-                ),
-            },
         ),
         returns(
             (_prompted(10.0), _unit(1, 5, seed=3), _unit(1, 3, 5, seed=4)),
             (1, 3),
             letters="B, C",
             name="a batch of one picture, as in training",
-            causes={(3,): "squeeze() without a number drops the axis of the pictures, too, when there is one picture"},
         ),
         invariant(
             "a picture's logits come from its own texts",
@@ -612,6 +731,7 @@ CLASSIFY = Exercise(
         "missing.",
     ),
     meaning="Every picture is compared with sentences written for it.",
+    mistakes=LOGITS_MISTAKES,
 )
 
 
@@ -621,29 +741,35 @@ SENTENCES = Exercise(
     number="04.5",
     title="What it costs to look",
     reference=50,
-    facets=(
-        number(
-            50,
-            0.0001,
-            {
-                0.001: "this is CoOp's number, one sentence per class: CoCoOp writes them again for every picture",
-                0.05: "this is one sentence per picture: it needs one per picture and class",
-                0.051: "pictures and classes are multiplied, not added",
-                50_000_000: "right, but the answer is asked for in millions",
-                50_000: "a thousand times too many: 50,000 pictures times 1,000 classes, divided by a million",
-                200: "the four prompt tokens stand in the same sentence: they do not make more sentences",
-                0.2: "the four prompt tokens do not count, and every class does",
-                500: "a zero too many: 50,000 x 1,000 is 50,000,000",
-                5: "a zero is missing: 50,000 x 1,000 is 50,000,000",
-            },
-        ),
-    ),
+    facets=(number(50, 0.0001),),
     hints=(
         "CoOp writes a sentence per class, once. What makes CoCoOp write them again?",
         "Every picture has a context of its own: count the pairs of a picture and a class.",
         "50,000 pictures times 1,000 classes; then divide by 1,000,000, because the answer is in millions.",
     ),
     meaning="The price of looking is one sentence for every pair, while CoOp pays for every class once.",
+    mistakes=Mistakes(
+        {
+            "CoOp's": Mistake(
+                "this is CoOp's number, one sentence per class: CoCoOp writes them again for every picture", value=0.001
+            ),
+            "per picture": Mistake("this is one sentence per picture: it needs one per picture and class", value=0.05),
+            "added": Mistake("pictures and classes are multiplied, not added", value=0.051),
+            "not in millions": Mistake("right, but the answer is asked for in millions", value=50_000_000),
+            "in thousands": Mistake(
+                "a thousand times too many: 50,000 pictures times 1,000 classes, divided by a million", value=50_000
+            ),
+            "times the tokens": Mistake(
+                "the four prompt tokens stand in the same sentence: they do not make more sentences", value=200
+            ),
+            "per picture, times the tokens": Mistake(
+                "the four prompt tokens do not count, and every class does", value=0.2
+            ),
+            "a zero too many": Mistake("a zero too many: 50,000 x 1,000 is 50,000,000", value=500),
+            "a zero too few": Mistake("a zero is missing: 50,000 x 1,000 is 50,000,000", value=5),
+            "words": Mistake(words="write digits", value="50 million"),
+        },
+    ),
 )
 
 EXERCISES: tuple[Exercise, ...] = (META_NET, TEXT_PROMPTS, ENCODE_PAIRS, CLASSIFY, SENTENCES)

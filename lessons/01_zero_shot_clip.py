@@ -545,8 +545,9 @@ classify = ex.check("01.4", classify)
 # differ; the classifier is yours. Is it right?
 
 # %%
-drawings = open_dataset("objects", clip=clip, style="clean").subset(["heart"])
-hearts = drawings.batch(range(12, 18))[0].to(clip.device)  # [6, 3, H, W]
+drawn_hearts = open_dataset("objects", clip=clip, style="clean").subset(["heart"])
+drawings = drawn_hearts.batch(range(12, 18))[0]
+hearts = drawings.to(clip.device)  # [6, 3, H, W]
 things = ["snowman", "heart", "umbrella", "club", "star"]
 colours = ["red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink", "brown"]
 colours += ["black", "gray", "white"]

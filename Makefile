@@ -17,7 +17,7 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 	OMP_NUM_THREADS=1 $(MAKE) -j2 run-notebooks run-solutions
 
 # Each of the two keeps one core busy: side by side they take half the time.

@@ -20,6 +20,8 @@ from maple_lite.experiments import benchmark as module
 from maple_lite.experiments.benchmark import benchmark
 from maple_lite.experiments.table import KEY
 
+pytestmark = pytest.mark.xdist_group("benchmark")  # one worker, whose costly fixtures or answers they share
+
 KILLS = int(os.environ.get("MAPLE_LITE_KILLS", 3))
 SAME = [*KEY, "split", "accuracy", "parameters", "config", "code", "clip", "torch", "device"]  # all but the time
 ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -83,7 +85,7 @@ def test_a_dask_cluster_that_loses_a_worker_ends_with_the_same_table(tmp_path, w
             subprocess.run(
                 command(tmp_path, "--cluster", cluster.scheduler_address), check=True, capture_output=True, timeout=300
             )
-            assert workers[0].wait(10) == -signal.SIGKILL
+            assert workers[0].wait(60) == -signal.SIGKILL
             assert workers[1].poll() is None
         finally:
             done.set()

@@ -93,18 +93,12 @@ def mistaken(number: str, about: str) -> object:
 @cache
 def verdict_on(number: str, about: str) -> Verdict:
     """What a check says of the wrong submission of a name."""
-    return timed(EXERCISES[number][1], mistaken(number, about))
+    return judge(EXERCISES[number][1], mistaken(number, about))
 
 
 def verdict(number: str, about: str, source: str) -> Verdict:
     """What a check says of a submission."""
-    return timed(EXERCISES[number][1], submission(number, about, source))
-
-
-def timed(exercise: Exercise, tried: object) -> Verdict:
-    """What a check says, within its time."""
-    found = judge(exercise, tried)
-    return found
+    return judge(EXERCISES[number][1], submission(number, about, source))
 
 
 def message(found: Verdict) -> str:

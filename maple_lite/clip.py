@@ -26,10 +26,10 @@ from maple_lite.support.inputs import (
     require_tokens,
     require_vision_prompts,
 )
+from maple_lite.support.memory import ROWS
 from maple_lite.support.names import require_count
 from maple_lite.tokens import tokenize
 
-ROWS = 1024  # sentences encoded at a time: bounds memory where there are many (image, class) pairs
 Visit = Callable[[Any, Tensor, Tensor | None], object]  # sees a block, what it reads [R, L, d], and its mask [L, L]
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from maple_lite.clip import ROWS, FrozenCLIP
+from maple_lite.clip import FrozenCLIP
 from maple_lite.learners import PromptLearner
 from maple_lite.support.names import require_count
 from maple_lite.tokens import name_list
@@ -42,7 +42,7 @@ class PromptedCLIP(nn.Module):
             raise ValueError(f"this learner was made for a CLIP of {learner.clip_shape}, not for {clip.shape}.")
         tokens, positions = learner.tokens(self.class_names, clip.context_length)
         self.clip, self.learner = clip, learner.to(clip.device)
-        self.chunk = ROWS if chunk is None else require_count("chunk", chunk)
+        self.chunk = None if chunk is None else require_count("chunk", chunk)
         self.register_buffer("tokens", tokens.to(clip.device), persistent=False)
         self.register_buffer("positions", None if positions is None else positions.to(clip.device), persistent=False)
 
@@ -62,7 +62,8 @@ class PromptedCLIP(nn.Module):
     def encode_classes(self, image_features: Tensor | None = None) -> Tensor:
         """Unit-norm text features of the classes: [C, D], or [B, C, D] where the text depends on the image (CoCoOp)."""
         prompts = self.learner.text_prompts(image_features)
-        features = self.clip.encode_text(self.tokens, prompts, self.positions, self.chunk)
+        chunk = {} if self.chunk is None else {"chunk": self.chunk}
+        features = self.clip.encode_text(self.tokens, prompts, self.positions, **chunk)
         templates = len(self.learner.templates)
         if templates == 1:
             return features

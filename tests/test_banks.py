@@ -15,7 +15,6 @@ from banks import Bank
 from nbformat import NotebookNode
 
 from maple_lite.course.session import exercises_of
-from maple_lite.course.teach.exercise import Exercise
 from maple_lite.course.teach.mistakes import compiled
 from maple_lite.course.teach.verdicts import ERROR, FAILED, NOT_ATTEMPTED, PASSED, Verdict, judge
 

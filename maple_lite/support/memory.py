@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+ROWS = 1024  # sentences encoded at a time: bounds memory where there are many (image, class) pairs
 CPU_SIGN = "DefaultCPUAllocator"  # of torch's message when a CPU has no more memory
 
 
@@ -30,7 +31,7 @@ def _sentence(model: Any, batch_size: int) -> str:
     """What ran out with which sizes, and what to try."""
     device, classes = model.clip.device, len(model.class_names)
     rows = len(model.tokens) * (batch_size if model.learner.needs_image else 1)
-    smaller = min(model.chunk, rows) // 2
+    smaller = min(model.chunk or ROWS, rows) // 2
     tries = [f"chunk={smaller} (--chunk {smaller}), which changes no result"] if smaller else []
     tries += [f"a batch size of {batch_size // 2}"] if batch_size > 1 else []
     advice = " or ".join([*tries, "precision='bf16'"])

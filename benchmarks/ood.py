@@ -19,9 +19,9 @@ from maple_lite.analysis.ood import ood_detection
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import ClassificationDataset, open_dataset
 from maple_lite.experiments.grid import SMALL
-from maple_lite.experiments.tasks import SEEDS, recipe, trained
-from maple_lite.presets import SHOTS
-from maple_lite.protocol import base_and_novel
+from maple_lite.experiments.plan import make_plan
+from maple_lite.experiments.run import train_learner
+from maple_lite.experiments.tasks import SEEDS
 from maple_lite.support.files import atomic_write, data_folder
 
 METHODS = ("zeroshot", "coop", "ivlp", "maple")
@@ -29,10 +29,9 @@ METHODS = ("zeroshot", "coop", "ivlp", "maple")
 
 def cell(clip: FrozenCLIP, data: ClassificationDataset, method: str, seed: int) -> pd.DataFrame:
     """The rows (method, dataset, outside, seed, score, auroc, fpr95) of one training."""
-    base, novel = (data.subset(half) for half in base_and_novel(len(data.class_names)))
-    settings = recipe(method, "base-to-novel", SHOTS, data.name, clip)
-    learner = trained(clip, base, base.train(SHOTS, seed), settings, seed)
-    model = PromptedCLIP(clip, learner, base.class_names)
+    plan = make_plan(method, data, clip, "base-to-novel", seed=seed)
+    base, novel = plan.tests["base"], plan.tests["novel"]
+    model = PromptedCLIP(clip, train_learner(plan, bar=False), base.class_names)
     strangers = {"novel": novel} | {name: open_dataset(name, clip=clip) for name in SMALL if name != data.name}
     frames = [
         ood_detection(model, base.test(), stranger.test()).assign(outside=name) for name, stranger in strangers.items()

@@ -12,10 +12,10 @@ import pandas as pd
 
 from maple_lite.datasets import DRAWN, VARIANTS
 from maple_lite.experiments.grid import SMALL, SOURCE
-from maple_lite.experiments.published import paper, stored
-from maple_lite.experiments.summaries import averages, levels, over_seeds, unchanged
+from maple_lite.experiments.published import read_paper, read_results
+from maple_lite.experiments.summaries import average_over_datasets, average_over_seeds, compare_levels, drop_variants
 from maple_lite.experiments.titles import TITLES
-from maple_lite.support.files import atomic_write, data_folder
+from maple_lite.support.files import atomic_write, data_folder, file_stem
 
 PRESETS = {
     "depth": "5",
@@ -28,13 +28,17 @@ PRESETS = {
 """What the preset is among the levels of each factor."""
 OUTSIDE = (SOURCE, "handwritten")  # not in averages of transfer: the source, and what was not drawn
 KINDS = {"own": "own style", "clean": "clean drawings", "words": "clean drawings, clumsy names"}
-COLUMNS = {"base": "base", "novel": "novel", "hm_of_averages": "hm"}  # of `averages`, and of their deviations
+COLUMNS = {
+    "base": "base",
+    "novel": "novel",
+    "hm_of_averages": "hm",
+}  # of the averages, and of their deviations
 
 
 def average_table() -> str:
     """Base-to-novel averages over the datasets, beside the papers'."""
-    ours = averages(stored("base_to_novel")).to_dict("records")
-    theirs = paper("base_to_novel_average").set_index("method").to_dict("index")
+    ours = average_over_datasets(read_results("base-to-novel")).to_dict("records")
+    theirs = read_paper("base-to-novel-average").set_index("method").to_dict("index")
     rows = []
     for own in ours:
         numbers = [spread(own[name], own[f"{std}_std"]) for name, std in COLUMNS.items()]
@@ -46,24 +50,24 @@ def average_table() -> str:
 
 def per_dataset_table() -> str:
     """Harmonic means of every dataset and method."""
-    means = over_seeds(unchanged(stored("base_to_novel")).query("split == 'hm'"), "dataset", "method")
+    means = average_over_seeds(drop_variants(read_results("base-to-novel")).query("split == 'hm'"), "dataset", "method")
     return crossed(means, "dataset", DRAWN)
 
 
 def transfer_table(targets: Sequence[str], published: str) -> str:
     """Accuracy of the methods trained on objects, on some test sets, and the averages of a table of the papers'."""
-    table = unchanged(stored("transfer"))
-    means = over_seeds(table[table.split.isin(targets)].drop(columns="dataset"), "split", "method")
-    theirs = paper(published).query("dataset != 'ImageNet'").groupby("method").accuracy.mean()
+    table = drop_variants(read_results("transfer"))
+    means = average_over_seeds(table[table.split.isin(targets)].drop(columns="dataset"), "split", "method")
+    theirs = read_paper(published).query("dataset != 'ImageNet'").groupby("method").accuracy.mean()
     return crossed(means, "split", targets, theirs)
 
 
 def few_shot_table(dataset: str) -> str:
     """Accuracy of every method and variant on a dataset by shots."""
-    table = stored("few_shot").query("dataset == @dataset")
+    table = read_results("few-shot").query("dataset == @dataset")
     label = table.method.map(lambda method: TITLES.get(method, "linear probe"))
     table = table.assign(label=label.where(table.variant == "preset", label + ", " + table.variant))
-    means = over_seeds(table.drop(columns=["method", "variant"]), "label", "shots")
+    means = average_over_seeds(table.drop(columns=["method", "variant"]), "label", "shots")
     cells = spreads(means, "label", "shots")
     shots = sorted(means.shots.unique())
     labels = dict.fromkeys(means.label)
@@ -72,7 +76,7 @@ def few_shot_table(dataset: str) -> str:
 
 def towers_table() -> str:
     """Harmonic means with the prompts of one tower or both, and their gain over none ± its error over datasets."""
-    hms = stored("towers").query("split == 'hm'")
+    hms = read_results("towers").query("split == 'hm'")
     keys = ["style", "method", "prompts"]
     wide = hms.pivot_table(index=keys, columns="dataset", values="accuracy").T  # [datasets, kinds], means over seeds
     rows = []
@@ -90,7 +94,7 @@ def ablation_table() -> str:
     """MaPLe with one factor changed at a time, averaged over the three datasets."""
     rows = []
     for factor, preset in PRESETS.items():
-        found = levels(stored("ablations"), factor, preset)
+        found = compare_levels(read_results("ablations"), factor, preset)
         for level, splits in sorted(found.groupby("level", sort=False), key=_size):
             means = spreads(splits, "split")
             name = f"**{level}** (preset)" if splits.preset.all() else f"{level}"
@@ -110,7 +114,7 @@ def spread(mean: float, std: float) -> str:
 
 
 def spreads(means: pd.DataFrame, *by: str) -> dict[tuple[Any, ...], str]:
-    """{values of the columns `by`: mean ± std} of a frame of `over_seeds`."""
+    """{values of the columns `by`: mean ± std} of a frame of `average_over_seeds`."""
     return {tuple(row[name] for name in by): spread(row["mean"], row["std"]) for row in means.to_dict("records")}
 
 
@@ -136,20 +140,20 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def sections() -> dict[str, str]:
     """All tables by their titles, those whose results are stored."""
-    others = partial(transfer_table, [*DRAWN[1:], "handwritten"], "cross_dataset")
+    others = partial(transfer_table, [*DRAWN[1:], "handwritten"], "cross-dataset")
     variants = [SOURCE, *(f"{SOURCE} {variant}" for variant in VARIANTS)]
-    domains = partial(transfer_table, variants, "domain_generalisation")
+    domains = partial(transfer_table, variants, "domain-generalisation")
     tables: dict[str, tuple[str, Callable[[], str]]] = {
-        "Base-to-novel: averages of eleven datasets": ("base_to_novel", average_table),
-        "Base-to-novel: harmonic mean of every dataset": ("base_to_novel", per_dataset_table),
+        "Base-to-novel: averages of eleven datasets": ("base-to-novel", average_table),
+        "Base-to-novel: harmonic mean of every dataset": ("base-to-novel", per_dataset_table),
         "Trained on objects, tested on other datasets": ("transfer", others),
         "Trained on objects, tested on its variants": ("transfer", domains),
         "Whose prompts do the work? The towers' prompts apart": ("towers", towers_table),
         "MaPLe, one factor changed at a time: zodiac, chess and digits": ("ablations", ablation_table),
     }
-    tables |= {f"Few shots, all classes of {name}": ("few_shot", partial(few_shot_table, name)) for name in SMALL}
+    tables |= {f"Few shots, all classes of {name}": ("few-shot", partial(few_shot_table, name)) for name in SMALL}
     there = {path.stem for path in (data_folder() / "results").glob("*.csv")}
-    return {title: make() for title, (name, make) in tables.items() if name in there}
+    return {title: make() for title, (name, make) in tables.items() if file_stem(name) in there}
 
 
 def page() -> str:

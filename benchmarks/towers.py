@@ -2,7 +2,7 @@
 
 The stored table, data/results/towers.csv, is of seeds 1 to 3; the repository holds the learners of seed 1 alone:
 
-    maple-lite benchmark --tasks base_to_novel --methods vpt language ivlp maple --keep-learners
+    maple-lite benchmark --tables base-to-novel --methods vpt language ivlp maple --keep-learners
     python benchmarks/towers.py --seeds 1 2 3 --learners results/learners --out data/results/towers.csv
 
 The question: on the drawn datasets VPT, which prompts the image tower, leads, and deep language prompts gain little; in
@@ -28,17 +28,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from maple_lite import PromptedCLIP, PromptLearner, load_clip
+from maple_lite import PromptedCLIP, PromptLearner, fit, load_clip
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import DRAWN, ClassificationDataset, open_dataset
-from maple_lite.experiments.tasks import recipe, trained
-from maple_lite.presets import SHOTS
+from maple_lite.experiments.plan import make_plan
+from maple_lite.experiments.run import make_learner
 from maple_lite.protocol import base_and_novel, harmonic_mean, items_of_classes
 from maple_lite.storage.learner_files import load_learner
 from maple_lite.support.files import atomic_write, data_folder
@@ -139,11 +138,16 @@ def new_learners(data: ClassificationDataset, clip: FrozenCLIP, seed: int) -> di
     """Learners trained on a dataset's base classes under their clumsy names, by method."""
     base = data.subset(base_and_novel(len(data.class_names))[0])
     names = [CLUMSY.replace("{}", name) for name in base.class_names]
-    asked = SimpleNamespace(name=data.name, class_names=names, template=data.template)
     learners = {}
     for method in NEW:
-        settings = recipe(method, "base-to-novel", SHOTS, data.name, clip)
-        learners[method] = trained(clip, asked, base.train(SHOTS, seed), settings, seed)
+        plan = make_plan(method, data, clip, "base-to-novel", seed=seed)
+        learner = make_learner(plan)
+        cache = not learner.vision_prompts()
+        train_set = base.train(plan.shots, seed)
+        fit(
+            PromptedCLIP(clip, learner, names), train_set, seed=seed, cache_features=cache, bar=False, **plan.fit_kwargs
+        )
+        learners[method] = learner
     return learners
 
 

@@ -37,7 +37,7 @@ from maple_lite import PromptedCLIP, PromptLearner, load_clip, open_dataset
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import plot_gallery
 from maple_lite.course.plots import COLOURS, COUPLING, LANGUAGE, TITLES, VISION
-from maple_lite.experiments.published import ladder
+from maple_lite.experiments.published import compare_methods
 from maple_lite.course import explore, session, show
 
 ex = session("02_few_shot_protocol")
@@ -709,7 +709,7 @@ for split, half, rows, labels in (
     ensembles[split] = percent_right(zero_shot(sentences, half.class_names).classify(rows), labels)
 ensembles["hm"] = harmonic_mean(ensembles["base"], ensembles["novel"])
 probe = {"base": float(np.mean(probe_base)), "novel": float("nan"), "hm": float("nan")}
-table = ladder(["zeroshot"]).replace({"method": TITLES}).set_index("method")
+table = compare_methods(["zeroshot"]).replace({"method": TITLES}).set_index("method")
 table.loc["ensemble"] = ensembles
 table.loc["linear probe"] = probe
 print(table.round(1).to_string(na_rep="–"))

@@ -33,7 +33,7 @@ from maple_lite.clip import write_prompt
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COLOURS, FROZEN, LANGUAGE, TITLES, plot_base_to_novel, plot_loss
 from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
-from maple_lite.experiments.published import ladder
+from maple_lite.experiments.published import compare_methods
 from maple_lite.support.seeds import derived_seed
 from maple_lite.course import explore, session, show
 from maple_lite.tokens import tokenizer, word_ids
@@ -754,14 +754,14 @@ for position in ("end", "middle", "front"):
 
 # %%
 own_row = pd.DataFrame([{"method": "coop", **learned}])
-table_so_far = pd.concat([ladder(["zeroshot"]), own_row], ignore_index=True)
+table_so_far = pd.concat([compare_methods(["zeroshot"]), own_row], ignore_index=True)
 ax = plot_base_to_novel(table_so_far, ax=plt.figure(figsize=(8, 3.6)).gca())
 said = "; ".join(
     f"{TITLES[row.method]} {row.base:.1f}, {row.novel:.1f} and {row.hm:.1f}"
     for row in table_so_far.itertuples()
 )
 show(ax.figure, f"Accuracy on base classes, on novel classes, and harmonic mean: {said}.")
-stored = ladder(["coop"]).iloc[0]
+stored = compare_methods(["coop"]).iloc[0]
 print("CoOp, three seeds: base {base:.1f}, novel {novel:.1f}, HM {hm:.1f}".format(**stored))
 
 # %%

@@ -36,7 +36,7 @@ from maple_lite.clip import encode_sentences
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COLOURS, COUPLING, TITLES, plot_base_to_novel
 from maple_lite.course.plots import plot_loss, plot_picture, plot_probabilities, plot_prompts
-from maple_lite.experiments.published import ladder
+from maple_lite.experiments.published import compare_methods
 from maple_lite.support.seeds import derived_seed
 from maple_lite.course import explore, session, show
 from maple_lite.training import image_features
@@ -431,7 +431,7 @@ row["hm"] = harmonic_mean(row["base"], row["novel"])
 for name in ("base", "novel", "hm"):
     ex.expect(name, row[name])
 
-means = ladder(["zeroshot", "coop", "cocoop"])  # of three seeds, stored
+means = compare_methods(["zeroshot", "coop", "cocoop"])  # of three seeds, stored
 table = pd.concat([means[means.method != "cocoop"], pd.DataFrame([row])], ignore_index=True)
 gain = row["novel"] - table.set_index("method").novel["coop"]
 ex.outcome("04.b", "higher" if gain > 2 else "lower" if gain < -2 else "same")
@@ -455,7 +455,10 @@ show(
 # %%
 for dataset in ("zodiac", "mathematics", "cards"):
     print(f"ours, {dataset}")
-    print(ladder(["zeroshot", "coop", "cocoop"], dataset).round(1).to_string(index=False), "\n")
+    print(
+        compare_methods(["zeroshot", "coop", "cocoop"], dataset).round(1).to_string(index=False),
+        "\n",
+    )
 
 papers = data_folder() / "paper"
 average = pd.read_csv(papers / "base_to_novel_average.csv", index_col="method")

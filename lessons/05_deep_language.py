@@ -33,7 +33,7 @@ from maple_lite.clip import write_prompt
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES
 from maple_lite.course.plots import plot_base_to_novel, plot_loss, plot_prompts
-from maple_lite.experiments.published import ladder
+from maple_lite.experiments.published import compare_methods
 from maple_lite.support.seeds import derived_seed
 from maple_lite.course import explore, session, show
 from maple_lite.tokens import word_ids
@@ -521,7 +521,7 @@ ex.predict("05.c", guess, choices=("higher", "lower", "same"))
 row = {"method": "language", **scores(deep)}
 for name in ("base", "novel", "hm"):
     ex.expect(name, row[name])
-means = ladder(["zeroshot", "coop", "cocoop"])  # of three seeds, stored
+means = compare_methods(["zeroshot", "coop", "cocoop"])  # of three seeds, stored
 table = pd.concat([means, pd.DataFrame([row])], ignore_index=True)
 gain = row["novel"] - means.set_index("method").novel["coop"]
 ex.outcome("05.c", "higher" if gain > 2 else "lower" if gain < -2 else "same")
@@ -537,7 +537,10 @@ print("the papers, ViT-B/16, average of eleven datasets")
 print(average.loc[["CLIP", "CoOp", "CoCoOp", "DeepLanguage"]].to_string(na_rep=""), "\n")
 for dataset in ("zodiac", "mathematics", "cards"):
     print(f"ours, {dataset}, tiny CLIP, three seeds")
-    print(ladder(["zeroshot", "coop", "language"], dataset).round(1).to_string(index=False), "\n")
+    print(
+        compare_methods(["zeroshot", "coop", "language"], dataset).round(1).to_string(index=False),
+        "\n",
+    )
 
 # %% [markdown]
 # In the paper deep language prompting gives up one point of CoOp's on base and wins **ten and a
@@ -578,7 +581,7 @@ ex.outcome("05.d", int(curve.hm.idxmax()))
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharey=True, layout="constrained")
-stored = ladder(["zeroshot", "coop"]).set_index("method")
+stored = compare_methods(["zeroshot", "coop"]).set_index("method")
 for ax, split in zip(axes, ("base", "novel", "hm"), strict=True):
     ax.plot(runs.J, runs[split], "o", color=LANGUAGE, alpha=0.35, markersize=5, label="one draw")
     ax.plot(curve.index, curve[split], "-", color=LANGUAGE, linewidth=2, label="mean of three")

@@ -35,7 +35,7 @@ from maple_lite.support.files import data_folder
 from maple_lite.course.plots import plot_gallery
 from maple_lite.course.plots import FROZEN, TITLES, VISION, plot_base_to_novel, plot_loss
 from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
-from maple_lite.experiments.published import ladder
+from maple_lite.experiments.published import compare_methods
 from maple_lite.support.seeds import derived_seed
 from maple_lite.course import explore, session, show
 
@@ -432,7 +432,9 @@ for name in ("base", "novel", "hm"):
     ex.expect(name, row[name])
 ex.outcome("06.c", compared(row["novel"], before["dotted", "novel"]))
 
-earlier = ladder(["zeroshot", "coop", "cocoop", "language"])  # means of three seeds, stored
+earlier = compare_methods(
+    ["zeroshot", "coop", "cocoop", "language"]
+)  # means of three seeds, stored
 table = pd.concat([earlier, pd.DataFrame([row])], ignore_index=True)
 ax = plot_base_to_novel(table, ax=plt.figure(figsize=(10, 3.8)).gca())
 rows = "; ".join(f"{TITLES[m]} {b:.0f}, {n:.0f} and {h:.0f}" for m, b, n, h in table.to_numpy())
@@ -454,7 +456,7 @@ show(
 methods = ["zeroshot", "coop", "cocoop", "language", "vpt", "maple"]
 for dataset in ("zodiac", "mathematics", "cards"):
     print(f"ours, {dataset} ({open_dataset(dataset).style.kind})")
-    print(ladder(methods, dataset).round(1).to_string(index=False), "\n")
+    print(compare_methods(methods, dataset).round(1).to_string(index=False), "\n")
 average = pd.read_csv(data_folder() / "paper" / "base_to_novel_average.csv", index_col="method")
 published = ["CLIP", "CoOp", "CoCoOp", "DeepLanguage", "VPT", "MaPLe"]
 print("published, average of eleven datasets")

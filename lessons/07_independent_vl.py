@@ -36,7 +36,7 @@ from maple_lite.support.files import data_folder
 from maple_lite.learners import first_prompt, prompt_depth
 from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_base_to_novel, plot_loss
 from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
-from maple_lite.experiments.published import ladder, stored
+from maple_lite.experiments.published import compare_methods, read_results
 from maple_lite.support.seeds import derived_seed
 from maple_lite.course import explore, session, show
 from maple_lite.training import learning_rate
@@ -433,7 +433,7 @@ for name, value in own.items():
 
 # %%
 methods = ["zeroshot", "coop", "cocoop", "language", "vpt"]
-means = ladder(methods)  # of three seeds, stored
+means = compare_methods(methods)  # of three seeds, stored
 table = pd.concat([means, pd.DataFrame([{"method": "ivlp", **own}])], ignore_index=True)
 ax = plot_base_to_novel(table, ax=plt.figure(figsize=(11, 3.8)).gca())
 rows = "; ".join(f"{TITLES[m]} {b:.0f}, {n:.0f} and {h:.0f}" for m, b, n, h in table.to_numpy())
@@ -443,7 +443,7 @@ show(
 )
 
 # %%
-runs = stored("base_to_novel")
+runs = read_results("base-to-novel")
 runs = runs[(runs.dataset == "zodiac") & runs.method.isin(["language", "vpt", "ivlp"])]
 spread = runs[runs.split != "hm"].groupby(["split", "method"]).accuracy.agg(["mean", "min", "max"])
 print("ours, zodiac, three seeds")

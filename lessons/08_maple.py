@@ -36,7 +36,7 @@ from maple_lite import fit, harmonic_mean, load_clip, open_dataset, preset, seed
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COLOURS, COUPLING, LANGUAGE, TITLES, VISION, plot_base_to_novel
 from maple_lite.course.plots import plot_loss, plot_picture, plot_probabilities, plot_prompts
-from maple_lite.experiments.published import ladder, stored
+from maple_lite.experiments.published import compare_methods, read_results
 from maple_lite.support.seeds import derived_seed
 from maple_lite.course import explore, session, show
 
@@ -378,8 +378,8 @@ def line(name, row):
 
 trained = scores(learner)
 print(line("your MaPLe", trained))
-print(line("stored: MaPLe, mean of seeds 1 to 3", dict(ladder(["maple"]).iloc[0][1:])))
-print(line("stored: zero-shot", dict(ladder(["zeroshot"]).iloc[0][1:])))
+print(line("stored: MaPLe, mean of seeds 1 to 3", dict(compare_methods(["maple"]).iloc[0][1:])))
+print(line("stored: zero-shot", dict(compare_methods(["zeroshot"]).iloc[0][1:])))
 for split, value in trained.items():
     ex.expect(split, value)
 
@@ -645,7 +645,7 @@ methods = list(TITLES)
 names = ["CLIP", "CoOp", "CoCoOp", "VPT", "DeepLanguage", "IVLP", "MaPLe"]  # the same, there
 published = pd.read_csv(data_folder() / "paper" / "base_to_novel_average.csv", index_col="method")
 published = published.loc[names, ["base", "novel", "hm"]].set_axis(methods)
-ours = ladder(methods).set_index("method")
+ours = compare_methods(methods).set_index("method")
 ours.loc["maple"] = trained
 table = pd.concat({"ours, zodiac": ours, "published averages": published}, axis=1)
 print(table.rename(TITLES).rename_axis(None).to_string(float_format="%.2f"))
@@ -668,7 +668,7 @@ show(
 )
 
 # %%
-runs = stored("base_to_novel").query("dataset in ('zodiac', 'mathematics', 'cards')")
+runs = read_results("base-to-novel").query("dataset in ('zodiac', 'mathematics', 'cards')")
 cells = runs.groupby(["dataset", "method", "split"]).accuracy.agg(["mean", "std"])
 shown = {key: f"{row['mean']:.1f} ± {row['std']:.1f}" for key, row in cells.iterrows()}
 hm = cells.xs("hm", level="split")

@@ -30,15 +30,15 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 
-from maple_lite import IVLP, FrozenCLIP, MaPLe, load_clip, open_dataset, preset, seeded
+from maple_lite import IVLP, FrozenCLIP, MaPLe, execute, load_clip, make_plan, open_dataset, preset
+from maple_lite import seeded
 from maple_lite.experiments.ablations import ReversedCoupling, coop_variants, maple_variants
 from maple_lite.clip import write_prompt
 from maple_lite.course.exercises.lesson_09 import TABLE, by_dataset
 from maple_lite.course.plots import COLOURS, COUPLING, INK, plot_few_shot, plot_levels
 from maple_lite.course.plots import plot_variants
-from maple_lite.experiments.published import paper, stored
-from maple_lite.experiments.summaries import levels, over_seeds, unchanged
-from maple_lite.experiments.tasks import Recipe, train_on_base
+from maple_lite.experiments.published import read_paper, read_results
+from maple_lite.experiments.summaries import average_over_seeds, compare_levels, drop_variants
 from maple_lite.course import explore, session, show
 
 ex = session("09_ablations")
@@ -77,7 +77,7 @@ def said(table):
     return f"stored (seed {first})" if first == last else f"stored (seeds {first} to {last})"
 
 
-settings = paper("presets").query("setting == 'base-to-novel'").set_index("method")
+settings = read_paper("presets").query("setting == 'base-to-novel'").set_index("method")
 pair = settings.loc[["ivlp", "maple"]].drop(columns="setting").T
 pair["the same"] = ["yes" if one == other else "NO" for one, other in pair.to_numpy()]
 print(pair.rename_axis(None, axis=1).to_string())
@@ -90,7 +90,7 @@ print(pair.rename_axis(None, axis=1).to_string())
 
 
 # %%
-ablations = whole(stored("ablations"))
+ablations = whole(read_results("ablations"))
 order = ["preset", *maple_variants(clip)]
 by_name = {"key": lambda names: names.map(order.index), "kind": "stable"}
 ablations = ablations.sort_values("variant", **by_name)
@@ -243,7 +243,7 @@ def alt(found, subject):
     return f"Base, novel, harmonic mean (%), {source}, by {subject}. Harmonic means: {listed}."
 
 
-found = levels(ablations, "depth", preset="5")
+found = compare_levels(ablations, "depth", preset="5")
 ax = plot_levels(found, ax=plt.figure(figsize=(7, 3.2)).gca())
 show(ax.figure, alt(found, "depth of the prompts"))
 print(compared(hm, of_factor("depth")).to_string())
@@ -282,7 +282,7 @@ parts = []
 for ax, (factor, own_level) in zip(
     axes, (("length, from words", "2"), ("length, random", "preset")), strict=True
 ):
-    found = levels(ablations, factor, preset=own_level)
+    found = compare_levels(ablations, factor, preset=own_level)
     found = found[found.level != "preset"] if own_level == "preset" else found
     plot_levels(found.assign(level=pd.to_numeric(found.level)), ax=ax)
     parts.append(alt(found, factor))
@@ -314,7 +314,7 @@ ex.outcome("09.b", clear(novel, "length, random: 16"))
 # matter where it starts?
 
 # %%
-found = levels(ablations, "initialisation")
+found = compare_levels(ablations, "initialisation")
 ax = plot_variants(found, ax=plt.figure(figsize=(7, 2.2)).gca())
 show(ax.figure, alt(found, "start of the prompts"))
 print(compared(hm, [*of_factor("initialisation"), "length, random: 2"]).to_string())
@@ -433,8 +433,9 @@ zodiac = open_dataset("zodiac", clip=clip)
 
 def train(kind, with_clip=clip):
     """The accuracies of a kind of learner: the preset's settings, this seed, base then novel."""
-    recipe = Recipe(kind, learner_kwargs, fit_kwargs)
-    return train_on_base(with_clip, zodiac, recipe, seed, shots=16)[1]
+    settings = {"learner_kwargs": learner_kwargs, "fit_kwargs": fit_kwargs}
+    run = execute(make_plan(kind, zodiac, with_clip, seed=seed, **settings), bar=False)
+    return dict(zip(run.results.split, run.results.accuracy, strict=True))
 
 
 def beside(variant, found):
@@ -460,7 +461,7 @@ for variant, kind in kinds.items():
 # the order. Here are all runs.
 
 # %%
-found = levels(ablations, "coupling")
+found = compare_levels(ablations, "coupling")
 ax = plot_variants(found, ax=plt.figure(figsize=(7.5, 3.4)).gca())
 show(ax.figure, alt(found, "kind of coupling"))
 names = of_factor("coupling")
@@ -586,7 +587,7 @@ guess = "higher"
 ex.predict("09.e", guess, choices=("higher", "lower", "not clear"))
 
 # %%
-few_shot = whole(stored("few_shot"))
+few_shot = whole(read_results("few-shot"))
 coop = dict(list(few_shot[few_shot.method == "coop"].groupby("shots")))
 tokens = [name for name in coop_variants(1) if name.endswith(("random", "words"))]
 rest = [name for name in coop_variants(1) if name not in tokens]
@@ -617,7 +618,7 @@ ex.outcome("09.e", clear(coop[1], "context: 16 from words"))
 # of MaPLe's variants: how many numbers learn, and how long a run takes.
 
 # %%
-curves = over_seeds(unchanged(few_shot), "method", "shots")
+curves = average_over_seeds(drop_variants(few_shot), "method", "shots")
 ax = plot_few_shot(curves, ax=plt.figure(figsize=(8, 3.6)).gca())
 ends = curves[curves.method == "maple"].set_index("shots")["mean"].sort_index()
 show(
@@ -774,14 +775,14 @@ print(pd.DataFrame(by_factor, index=columns).T.to_string())
 # your function serves here, too.
 
 # %%
-averages = paper("base_to_novel_average").set_index("method")
+averages = read_paper("base-to-novel-average").set_index("method")
 print("published average HM (hm), and what IVLP lacks of MaPLe")
 print(averages.loc[["vpt", "language", "ivlp", "maple"], ["base", "novel", "hm"]].to_string())
 step = averages.hm["maple"] - averages.hm["ivlp"]
 print(f"MaPLe minus IVLP {step:+.2f}: coupling AND depth changed")
 ours = paired(hm, "coupling: none")
 print(f"no coupling minus MaPLe, same depth, ours, {source}: {ours[0]:+.2f} ± {ours[1]:.2f}\n")
-published = paper("base_to_novel").rename(columns={"method": "variant", "hm": "accuracy"})
+published = read_paper("base-to-novel").rename(columns={"method": "variant", "hm": "accuracy"})
 published = published.assign(seed=0).replace({"variant": {"cocoop": "preset"}})
 for variant in ("zeroshot", "coop", "maple"):
     mean, error = paired(published, variant)

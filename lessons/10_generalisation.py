@@ -32,16 +32,16 @@ import pandas as pd
 import torch
 
 from maple_lite import METHODS, PromptedCLIP, PromptLearner, accuracy, base_and_novel
-from maple_lite import harmonic_mean, load_clip, open_dataset, seeded
+from maple_lite import harmonic_mean, load_clip, make_plan, open_dataset
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import plot_gallery
 from maple_lite.course.plots import COLOURS, LANGUAGE, MARKERS, TITLES, VISION
 from maple_lite.course.plots import plot_base_against_novel
 from maple_lite.course.plots import plot_few_shot, plot_gains, plot_gains_by_shift, plot_targets
-from maple_lite.experiments.published import paper, stored
-from maple_lite.support.seeds import derived_seed
-from maple_lite.experiments.summaries import averages, gains, over_seeds, shifts, unchanged
-from maple_lite.experiments.tasks import recipe, trained
+from maple_lite.experiments.published import read_paper, read_results
+from maple_lite.experiments.summaries import average_over_datasets, average_over_seeds
+from maple_lite.experiments.summaries import compute_gains, compute_shifts, drop_variants
+from maple_lite.experiments.run import make_learner, train_learner
 from maple_lite.course import explore, session, show
 
 ex = session("10_generalisation")
@@ -92,7 +92,7 @@ show(figure, f"Three pictures each. {said}.")
 # %%
 def whole(name):
     """The rows of a stored table: unchanged methods that have all seeds that MaPLe has whole."""
-    rows = unchanged(stored(name))
+    rows = drop_variants(read_results(name))
     runs = rows.groupby(["seed", "method"]).size().unstack()  # [seeds, methods]
     runs = runs[runs.maple == runs.maple.max()]
     methods = runs.columns[(runs == runs.maple.max()).all()]
@@ -106,7 +106,7 @@ def source_of(rows):
     return f"stored (seed{'s' * bool(last)} {known[0]}{last})"
 
 
-rows = whole("base_to_novel")
+rows = whole("base-to-novel")
 datasets = list(dict.fromkeys(rows.dataset))
 columns = ["method", "dataset", "seed", "split", "accuracy"]
 print(rows[columns].sample(4, random_state=3).to_string())
@@ -138,11 +138,11 @@ def average_table(rows):
 average_table = ex.check("10.1", average_table)
 
 # %%
-ours, published = average_table(rows), paper("base_to_novel_average").set_index("method")
+ours, published = average_table(rows), read_paper("base-to-novel-average").set_index("method")
 methods = [method for method in METHODS if method in ours.index]
 ours = ours.loc[methods, ["base", "novel", "hm"]]
 beside = published.loc[methods, ["base", "novel", "hm"]]
-ours["mean of HMs"] = averages(rows).set_index("method").mean_of_hms
+ours["mean of HMs"] = average_over_datasets(rows).set_index("method").mean_of_hms
 table = pd.concat({f"ours, {source_of(rows)}": ours, "the paper": beside}, axis=1)
 print(table.rename(TITLES).rename_axis(None).round(2).to_string())
 lower = (ours.hm - ours["mean of HMs"]).round(2)
@@ -186,7 +186,7 @@ guess = 7
 ex.predict("10.a", guess, choices=tuple(range(12)))
 
 # %%
-won = gains(rows)  # method, dataset, split, gain, std: against zero-shot CLIP, seed by seed
+won = compute_gains(rows)  # method, dataset, split, gain, std: against zero-shot CLIP, seed by seed
 of_novel = won[won.split == "novel"].pivot(index="dataset", columns="method", values="gain")
 of_novel = of_novel[[method for method in methods if method != "zeroshot"]]
 print(f"gain on novel classes over zero-shot, points, {source_of(rows)}")
@@ -196,7 +196,7 @@ print("\nnovel classes gain on:", ", ".join(f"{TITLES[m]} {n}" for m, n in count
 ex.outcome("10.a", int(counts.maple))
 
 # %%
-papers = paper("base_to_novel").set_index(["method", "dataset"])[["base", "novel"]]
+papers = read_paper("base-to-novel").set_index(["method", "dataset"])[["base", "novel"]]
 of_paper = (papers.loc["maple"] - papers.loc["zeroshot"]).reset_index().assign(method="maple")
 of_paper = of_paper.melt(["dataset", "method"], var_name="split", value_name="gain")
 panels = {"ours": won[won.method == "maple"], "paper": of_paper}
@@ -262,13 +262,11 @@ for name, gain in (("the paper", its_gains), ("ours", of_novel.maple)):
 # so on. (On half of the test pictures.)
 
 # %%
-train_set = base.train(shots=16, seed=seed)
 learners, starts, ends = {}, {}, {}
 for method in ("coop", "maple"):
-    settings = recipe(method, "base-to-novel", 16, "zodiac", clip)
-    with seeded(derived_seed(seed)):  # as `trained` does
-        starts[method] = settings.kind(clip, **settings.learner_kwargs).to(clip.device).state_dict()
-    learners[method] = trained(clip, base, train_set, settings, seed)
+    plan = make_plan(method, zodiac, clip, "base-to-novel", seed=seed)
+    starts[method] = make_learner(plan).to(clip.device).state_dict()
+    learners[method] = train_learner(plan, bar=False)
     ends[method] = {key: value.clone() for key, value in learners[method].state_dict().items()}
     found = {}
     for split, half in (("base", base), ("novel", novel)):
@@ -372,7 +370,7 @@ def arrays(part, index="dataset"):
 
 
 hms = arrays(rows[rows.split == "hm"])
-its_hms = paper("base_to_novel").pivot(index="dataset", columns="method", values="hm")
+its_hms = read_paper("base-to-novel").pivot(index="dataset", columns="method", values="hm")
 its_hms = {method: values.to_numpy()[:, None] for method, values in its_hms.items()}  # [11, 1]
 intervals = []
 for origin, found in (("ours", hms), ("paper", its_hms)):
@@ -470,7 +468,7 @@ def spearman(x, y):
 spearman = ex.check("10.4", spearman)
 
 # %%
-moved = won.merge(shifts(stored("zero_shot")), on="dataset")
+moved = won.merge(compute_shifts(read_results("zero-shot")), on="dataset")
 shift = moved.groupby("dataset")["shift"].first().loc[datasets].to_numpy()  # [11]
 found = {}
 for split in ("base", "novel", "hm"):
@@ -522,7 +520,7 @@ guess = "deep language"
 ex.predict("10.c", guess, choices=("VPT", "deep language"))
 
 # %%
-asked = stored("towers").query("split == 'hm'")
+asked = read_results("towers").query("split == 'hm'")
 parts = asked.groupby(["style", "method", "prompts"])
 by = {"index": "dataset", "columns": "seed", "values": "accuracy"}
 kept = {key: part.pivot(**by).to_numpy() for key, part in parts}  # [datasets, seeds]
@@ -663,7 +661,7 @@ ex.expect("CoOp, chess", on_chess["CoOp"])
 
 # %%
 moves = whole("transfer")
-found = over_seeds(moves, "method", "split")
+found = average_over_seeds(moves, "method", "split")
 ten = [name for name in datasets if name != "objects"]
 targets = [*ten, "handwritten"]
 wide = found.pivot(index="split", columns="method", values="mean")
@@ -672,7 +670,7 @@ shown = wide.loc[["objects", *targets]]
 shown.loc["average of ten"] = wide.loc[ten].mean()
 print(f"trained on objects, accuracy in percent, {source_of(moves)}")
 print(shown.rename(columns=TITLES).rename_axis(None).round(1).to_string())
-its = paper("cross_dataset").pivot(index="dataset", columns="method", values="accuracy")
+its = read_paper("cross-dataset").pivot(index="dataset", columns="method", values="accuracy")
 print("\nthe paper, trained on ImageNet (it prints no zero-shot CLIP here):")
 its.loc["average of ten"] = its.drop("ImageNet").mean()
 its = its.loc[["ImageNet", *its.index.drop(["ImageNet", "average of ten"]), "average of ten"]]
@@ -739,7 +737,9 @@ domains = list(of_objects)
 gain = wide.loc[domains].sub(wide.loc[domains, "zeroshot"], axis=0)
 print(f"gain over zero-shot CLIP, points, {source_of(moves)}")
 print(gain.drop(columns="zeroshot").rename(columns=TITLES).rename_axis(None).round(1).to_string())
-its = paper("domain_generalisation").pivot(index="dataset", columns="method", values="accuracy")
+its = read_paper("domain-generalisation").pivot(
+    index="dataset", columns="method", values="accuracy"
+)
 its = its.loc[["ImageNet", "ImageNetV2", "ImageNet-Sketch", "ImageNet-A", "ImageNet-R"]]
 its_gain = its.sub(its.zeroshot, axis=0).drop(columns="zeroshot")
 print("\nthe paper:")
@@ -774,8 +774,8 @@ show(
 # dataset. Here are seven methods and the linear probe of lesson 02, averages over three datasets.
 
 # %%
-curve = whole("few_shot")
-curves = over_seeds(curve, "method", "shots")
+curve = whole("few-shot")
+curves = average_over_seeds(curve, "method", "shots")
 figure, ax = plt.subplots(figsize=(8.5, 4.4), layout="constrained")
 plot_few_shot(curves, ax=ax)
 levels = curves.pivot(index="shots", columns="method", values="mean")
@@ -802,7 +802,7 @@ for method in first:
 # Four things move an accuracy. Here is how much each does so, in our tables:
 
 # %%
-spread = over_seeds(rows[rows.split == "novel"], "method", "dataset")["std"]
+spread = average_over_seeds(rows[rows.split == "novel"], "method", "dataset")["std"]
 size = 25 * np.mean([len(open_dataset(name).class_names) for name in datasets])  # novel pictures
 share = ours.novel.mean() / 100  # of right answers
 apart = of_novel.std().mean()
@@ -837,7 +837,7 @@ numbers = {"HM of averages": "hm", "mean of HMs": "mean", "novel": "novel", "bas
 tables = {}
 for left_out in ["nothing", *datasets]:
     rest = rows[rows.dataset != left_out]
-    mean = averages(rest).set_index("method").mean_of_hms
+    mean = average_over_datasets(rest).set_index("method").mean_of_hms
     tables[left_out] = average_table(rest).assign(mean=mean)[list(numbers.values())]
 limits = pd.concat(tables).min().min() - 2, pd.concat(tables).max().max() + 8
 

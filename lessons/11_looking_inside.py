@@ -38,7 +38,7 @@ from maple_lite.pretraining.captions import caption_words
 from maple_lite.course.plots import COLOURS, TITLES, plot_confusion, plot_detection, plot_features
 from maple_lite.course.plots import plot_gains_by_frequency, plot_nearest_words
 from maple_lite.course.plots import plot_prompt_attention
-from maple_lite.experiments.published import stored
+from maple_lite.experiments.published import read_results
 from maple_lite.support.seeds import derived_seed
 from maple_lite.experiments.summaries import spearman
 from maple_lite.course import explore, session, show
@@ -737,7 +737,7 @@ ex.expect("AUROC, max logit, novel, MaPLe", wide.loc["max logit, novel", "maple"
 # and two other datasets.
 
 # %%
-table = stored("ood")
+table = read_results("ood")
 seeds = f"stored (seeds {table.seed.min()} to {table.seed.max()})"
 kind = table.outside.where(table.outside == "novel", "other dataset")
 each = table.assign(outside=kind).groupby(["outside", "score", "method", "seed"], sort=False)

@@ -48,8 +48,8 @@ from maple_lite.datasets import DRAWN, datasets_root
 from maple_lite.support.files import data_folder
 from maple_lite.storage.official import load_official, save_official
 from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_probabilities
-from maple_lite.experiments.published import paper, stored
-from maple_lite.experiments.runs import evaluate
+from maple_lite.experiments.published import read_paper, read_results
+from maple_lite.experiments.run import evaluate
 from maple_lite.support.seeds import derived_seed
 from maple_lite.course import explore, session, show
 
@@ -260,7 +260,7 @@ for title, classes in (("EuroSAT", 5), ("DTD", 24), ("SUN397", 199), ("ImageNet"
 print("ViT-B/16, a step of MaPLe, MiB, sentences of 12 tokens")
 print(pd.DataFrame(text_and_image).T.round(0).astype(int).to_string())
 ex.outcome("12.a", max(text_and_image["EuroSAT"], key=text_and_image["EuroSAT"].get))
-costs = stored("cost").query("size == 'ViT-B/16' and method == 'maple'").set_index("measure")
+costs = read_results("cost").query("size == 'ViT-B/16' and method == 'maple'").set_index("measure")
 told = kept_mib(50, 9, 512, 12) + kept_mib(4, 199, 768, 12)  # as there: 50 classes, 9 tokens
 print(f"\nmeasured at ViT-B/16, 50 classes: {costs.loc['saved_memory', 'value']:.0f} MiB, ", end="")
 print(f"yours says {told:.0f}")
@@ -521,15 +521,15 @@ guess = 7
 ex.predict("12.d", guess, choices=tuple(range(12)))
 
 # %%
-rows = paper("base_to_novel").set_index(["dataset", "method"])[["base", "novel", "hm"]]
+rows = read_paper("base-to-novel").set_index(["dataset", "method"])[["base", "novel", "hm"]]
 gained = rows.xs("maple", level="method") - rows.xs("cocoop", level="method")
 gained = gained.sort_values("hm", ascending=False)
 print("MaPLe less CoCoOp, points, published")
 print(gained.round(2).to_string())
-average = paper("base_to_novel_average").set_index("method").hm
+average = read_paper("base-to-novel-average").set_index("method").hm
 average = average["maple"] - average["cocoop"]
 ex.outcome("12.d", int((gained.hm < average).sum()))
-spread = stored("base_to_novel").query("split == 'hm' and method == 'maple'")
+spread = read_results("base-to-novel").query("split == 'hm' and method == 'maple'")
 spread = spread.groupby("dataset").accuracy.std().pow(2).mean() ** 0.5
 print(
     f"For comparison, ours: a difference of two single runs wobbles by {2**0.5 * spread:.1f} points"
@@ -564,8 +564,8 @@ show(
 #
 # You have **one** dataset, and not eleven. Which gain of MaPLe over CoCoOp should you expect there?
 # Take the one in the middle: of the eleven gains in harmonic mean, the **median**. `answer` is a
-# number in points, typed or calculated (`paper("base_to_novel")` is the table). Then compare it
-# with the wobble of single runs, above. Stuck? `ex.hint("12.4")`
+# number in points, typed or calculated (the table is `read_paper("base-to-novel")`). Then compare
+# it with the wobble of single runs, above. Stuck? `ex.hint("12.4")`
 
 # %% tags=["exercise"]
 # SOLUTION

@@ -3,8 +3,9 @@
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import open_dataset
 from maple_lite.evaluation import accuracy, confusion, per_class_accuracy, predict
+from maple_lite.experiments.plan import Plan, make_plan
 from maple_lite.experiments.predictions import name_pictures
-from maple_lite.experiments.runs import Run, evaluate, train
+from maple_lite.experiments.run import Run, evaluate, execute, train
 from maple_lite.experiments.tasks import base_to_novel
 from maple_lite.learners import IVLP, METHODS, VPT, CoCoOp, CoOp, DeepLanguage, MaPLe, PromptLearner
 from maple_lite.loading import load_clip
@@ -29,6 +30,7 @@ __all__ = [
     "FrozenCLIP",
     "History",
     "MaPLe",
+    "Plan",
     "PromptLearner",
     "PromptedCLIP",
     "Run",
@@ -37,6 +39,7 @@ __all__ = [
     "base_to_novel",
     "confusion",
     "evaluate",
+    "execute",
     "few_shot",
     "fit",
     "harmonic_mean",
@@ -45,6 +48,7 @@ __all__ = [
     "learning_rate",
     "load_clip",
     "load_learner",
+    "make_plan",
     "name_pictures",
     "open_dataset",
     "per_class_accuracy",

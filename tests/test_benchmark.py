@@ -28,7 +28,7 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def command(folder: Path, *options: str) -> list[str]:
-    chosen = ["--tasks", "base_to_novel", "--datasets", "zodiac", "chess", "digits", "planets", "--seeds", "1", "2"]
+    chosen = ["--tables", "base-to-novel", "--datasets", "zodiac", "chess", "digits", "planets", "--seeds", "1", "2"]
     program = [sys.executable, "-m", "maple_lite.cli.main", "benchmark", *chosen, "--methods", "zeroshot", "language"]
     return [*program, "--results", str(folder), *options]
 
@@ -97,11 +97,11 @@ def test_a_dask_cluster_that_loses_a_worker_ends_with_the_same_table(tmp_path, w
 
 
 def test_more_cells_join_a_table_and_finished_ones_are_not_computed_again(tmp_path, monkeypatch, capsys):
-    options = ["--tasks", "base_to_novel", "--methods", "zeroshot", "--jobs", "1", "--results", str(tmp_path)]
+    options = ["--tables", "base-to-novel", "--methods", "zeroshot", "--jobs", "1", "--results", str(tmp_path)]
     assert run(*options, "--datasets", "zodiac", "--seeds", "1") == 0
     computed = []
-    real = module.compute
-    monkeypatch.setattr(module, "compute", lambda cell, where: computed.append(cell.dataset) or real(cell, where))
+    real = module.compute_cell
+    monkeypatch.setattr(module, "compute_cell", lambda cell, where: computed.append(cell.dataset) or real(cell, where))
     assert run(*options, "--datasets", "zodiac", "chess", "--seeds", "1") == 0
     assert computed == ["chess"]
     assert len(pd.read_csv(tmp_path / "base_to_novel.csv")) == 6
@@ -109,7 +109,7 @@ def test_more_cells_join_a_table_and_finished_ones_are_not_computed_again(tmp_pa
 
 
 def test_learners_are_kept_where_that_is_asked_for(tmp_path):
-    chosen = ["base_to_novel"], ["digits"], ["language", "zeroshot"], [1], [8]
+    chosen = ["base-to-novel"], ["digits"], ["language", "zeroshot"], [1], [8]
     benchmark(*chosen, folder=tmp_path, jobs=1, keep_learners=True, bar=False)
     files = sorted((tmp_path / "learners" / "base_to_novel").iterdir())
     assert [file.name for file in files] == ["digits-language-8shots-seed1.safetensors"]
@@ -117,15 +117,15 @@ def test_learners_are_kept_where_that_is_asked_for(tmp_path):
 
 
 def test_a_cell_that_fails_leaves_the_others_that_were_finished(tmp_path, monkeypatch, capsys):
-    real = module.compute
+    real = module.compute_cell
 
     def fails(cell, where):
         if cell.method == "language":
             raise ValueError("the loss was not finite")
         return real(cell, where)
 
-    monkeypatch.setattr(module, "compute", fails)
-    options = ["--tasks", "base_to_novel", "--datasets", "zodiac", "--seeds", "1", "2", "--jobs", "1"]
+    monkeypatch.setattr(module, "compute_cell", fails)
+    options = ["--tables", "base-to-novel", "--datasets", "zodiac", "--seeds", "1", "2", "--jobs", "1"]
     assert run(*options, "--methods", "language", "zeroshot", "--results", str(tmp_path)) == 2
     assert "the loss was not finite" in capsys.readouterr().err
     monkeypatch.undo()
@@ -135,13 +135,17 @@ def test_a_cell_that_fails_leaves_the_others_that_were_finished(tmp_path, monkey
 @pytest.mark.parametrize(
     "options, words",
     [
-        (["--tasks", "base2novel"], "unknown task 'base2novel': did you mean 'base_to_novel'?"),
+        (["--tables", "base2novel"], "unknown table 'base2novel': did you mean 'base-to-novel'?"),
+        (["--tables", "base_to_novel"], "unknown table 'base_to_novel': did you mean 'base-to-novel'?"),
         (["--datasets", "zodiak"], "unknown dataset 'zodiak': did you mean 'zodiac'?"),
         (["--methods", "mapel"], "unknown method 'mapel': did you mean 'maple'?"),
-        (["--tasks", "transfer", "--datasets", "zodiac"], "nothing to run: transfer have no cells of ['zodiac']"),
-        (["--jobs", "0", "--tasks", "ablations"], "jobs must be at least 1, got 0"),
+        (
+            ["--tables", "transfer", "--datasets", "zodiac"],
+            "nothing to run: no cell of transfer has dataset zodiac. Name others.",
+        ),
+        (["--jobs", "0", "--tables", "ablations"], "jobs must be at least 1, got 0"),
         (["--model", "tinny"], "tinny"),
-        (["--cluster", "tcp://127.0.0.1:9", "--tasks", "ablations"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
+        (["--cluster", "tcp://127.0.0.1:9", "--tables", "ablations"], "no Dask scheduler answers at tcp://127.0.0.1:9"),
         (["--results", "/dev/null/results"], "/dev/null"),
     ],
 )
@@ -158,7 +162,7 @@ def test_a_worker_that_dies_is_said_in_one_sentence(tmp_path, monkeypatch, capsy
     def dies(cell, where):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(module, "work", dies)
-    options = ["--tasks", "base_to_novel", "--datasets", "zodiac", "--methods", "zeroshot", "--jobs", "2"]
+    monkeypatch.setattr(module, "compute_here", dies)
+    options = ["--tables", "base-to-novel", "--datasets", "zodiac", "--methods", "zeroshot", "--jobs", "2"]
     assert run(*options, "--results", str(tmp_path)) == 2
     assert "a worker process died" in capsys.readouterr().err

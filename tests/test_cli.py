@@ -29,7 +29,7 @@ def test_selfcheck_shows_maple_and_coop_beside_zero_shot_clip(capsys):
 
 
 def test_selfcheck_fails_where_training_does_not_help(monkeypatch, capsys):
-    monkeypatch.setattr("maple_lite.experiments.tasks.fit", lambda *args, **kwargs: None)
+    monkeypatch.setattr("maple_lite.experiments.run.fit", lambda *args, **kwargs: None)
     assert cli.main(["selfcheck"]) == 2
     assert "training did not help: MaPLe names" in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ from pandas.testing import assert_series_equal
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip
 from maple_lite.datasets import DRAWN, open_dataset
-from maple_lite.experiments.grid import Cell, Where, compute
+from maple_lite.experiments.grid import Cell, Where, compute_cell
 from maple_lite.support.files import data_folder
 
 RESULTS = sorted((data_folder() / "results").glob("*.csv"))
@@ -49,7 +49,7 @@ def test_the_stored_zero_shot_accuracies_come_out_again():
 def test_a_stored_cell_comes_out_again(method):
     stored = pd.read_csv(data_folder() / "results" / "base_to_novel.csv").query("dataset == 'zodiac' and seed == 1")
     expected = stored[stored.method == method].set_index("split").accuracy
-    found = compute(Cell("base_to_novel", "zodiac", method, "preset", 1, 16), Where()).accuracies
+    found = compute_cell(Cell("base-to-novel", "zodiac", method, "preset", 1, 16), Where()).accuracies
     assert found == pytest.approx(expected.to_dict(), abs=3)  # other hardware rounds otherwise: a few pictures of 300
 
 

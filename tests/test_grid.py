@@ -11,8 +11,21 @@ from maple_lite import IVLP, METHODS, FrozenCLIP, MaPLe, PromptedCLIP, load_clip
 from maple_lite.datasets import DRAWN, open_dataset
 from maple_lite.datasets.glyphs.drawn import Drawn
 from maple_lite.datasets.handwritten import Handwritten
-from maple_lite.experiments.ablations import ProgressiveCLIP, ReversedCoupling, coop_variants, maple_variants, varied
-from maple_lite.experiments.grid import PROBE, SMALL, TASKS, Cell, Where, cells, compute, config, effort
+from maple_lite.experiments.ablations import ProgressiveCLIP, ReversedCoupling, coop_variants, maple_variants
+from maple_lite.experiments.grid import (
+    PROBE,
+    SMALL,
+    TABLES,
+    Cell,
+    Where,
+    compute_cell,
+    digest_settings,
+    estimate_effort,
+    list_cells,
+)
+from maple_lite.experiments.plan import make_plan
+from maple_lite.experiments.published import read_results
+from maple_lite.experiments.run import make_learner
 from maple_lite.support.version import DECIDING, _bare, code_version
 
 NAMES = ["cat", "big dog", "small red car"]
@@ -24,21 +37,21 @@ def tiny():
 
 
 def test_the_whole_evaluation_is_what_the_papers_report_with_three_seeds(tiny):
-    found = {task: cells(task, tiny) for task in TASKS}
-    assert len(found["base_to_novel"]) == 11 * 7 * 3
+    found = {table: list_cells(table, tiny) for table in TABLES}
+    assert len(found["base-to-novel"]) == 11 * 7 * 3
     assert len(found["transfer"]) == 7 * 3
     variants = 1 + len(maple_variants(tiny))
     assert len(found["ablations"]) == variants * 3 * 3
-    assert len(found["few_shot"]) == (7 + 1 + len(coop_variants(2))) * 5 * 3 * 3
-    assert {cell.dataset for cell in found["few_shot"]} == set(SMALL)
+    assert len(found["few-shot"]) == (7 + 1 + len(coop_variants(2))) * 5 * 3 * 3
+    assert {cell.dataset for cell in found["few-shot"]} == set(SMALL)
     sizes = {name: len(open_dataset(name).class_names) for name in DRAWN}
     assert sum(sizes[name] for name in SMALL) == sum(sorted(sizes.values())[:3])
 
 
 def test_seeds_come_one_after_the_other_and_the_longest_cell_first(tiny):
-    found = cells("base_to_novel", tiny, ["zodiac", "cards"], seeds=[1, 2])
+    found = list_cells("base-to-novel", tiny, ["zodiac", "cards"], seeds=[1, 2])
     assert [cell.seed for cell in found] == [1] * 14 + [2] * 14
-    efforts = [effort(cell, tiny) for cell in found[:14]]
+    efforts = [estimate_effort(cell, tiny) for cell in found[:14]]
     assert efforts == sorted(efforts, reverse=True)
     assert (found[0].dataset, found[0].method) == ("cards", "cocoop")
 
@@ -46,37 +59,46 @@ def test_seeds_come_one_after_the_other_and_the_longest_cell_first(tiny):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (("base2novel",), "unknown task 'base2novel': did you mean 'base_to_novel'"),
+        (("base2novel",), "unknown table 'base2novel': did you mean 'base-to-novel'"),
         (("transfer", ["zodiac"]), "unknown dataset of transfer 'zodiac': choose one of objects"),
         (("ablations", None, ["coop"]), "unknown method of ablations 'coop': choose one of maple"),
-        (("few_shot", None, None, [1], [0]), "shots must be at least 1, got 0"),
+        (("few-shot", None, None, [1], [0]), "shots must be at least 1, got 0"),
     ],
 )
-def test_what_a_task_has_not_is_refused(tiny, arguments, words):
-    task, *rest = arguments
+def test_what_a_table_does_not_have_is_refused(tiny, arguments, words):
+    table, *rest = arguments
     with pytest.raises(ValueError, match=words):
-        cells(task, tiny, *rest)
+        list_cells(table, tiny, *rest)
 
 
 def test_a_configuration_tells_every_setting_and_nothing_else(tiny):
-    cell = Cell("base_to_novel", "zodiac", "maple", "preset", 1, 16)
+    cell = Cell("base-to-novel", "zodiac", "maple", "preset", 1, 16)
     others = [
-        Cell("base_to_novel", "zodiac", "maple", "preset", 2, 16),
-        Cell("base_to_novel", "zodiac", "maple", "preset", 1, 8),
-        Cell("base_to_novel", "zodiac", "ivlp", "preset", 1, 16),
+        Cell("base-to-novel", "zodiac", "maple", "preset", 2, 16),
+        Cell("base-to-novel", "zodiac", "maple", "preset", 1, 8),
+        Cell("base-to-novel", "zodiac", "ivlp", "preset", 1, 16),
         Cell("ablations", "zodiac", "maple", "depth: 2", 1, 16),
     ]
-    assert config(cell, tiny) == config(Cell(*vars(cell).values()), tiny)
-    assert len({config(each, tiny) for each in [cell, *others]}) == 5
+    assert digest_settings(cell, tiny) == digest_settings(Cell(*vars(cell).values()), tiny)
+    assert len({digest_settings(each, tiny) for each in [cell, *others]}) == 5
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_settings_of_every_stored_cell_come_out_again(tiny, table):
+    """A stored row tells its settings in eight digits: presets, plans and variants may not drift away from them."""
+    rows = read_results(table).query("seed == 1").drop_duplicates(["dataset", "method", "variant", "shots"])
+    learned = rows[rows.method != "zeroshot"]  # whose class had another name then
+    for row in learned.itertuples():
+        assert digest_settings(Cell(table, row.dataset, row.method, row.variant, 1, row.shots), tiny) == row.config
 
 
 def test_a_cell_measures_its_accuracies_time_and_parameters():
-    done = compute(Cell("few_shot", "digits", "language", "preset", 1, 1), Where(threads=torch.get_num_threads()))
+    done = compute_cell(Cell("few-shot", "digits", "language", "preset", 1, 1), Where(threads=torch.get_num_threads()))
     assert list(done.accuracies) == ["all"]
     assert 10 < done.accuracies["all"] <= 100
     assert set(done.measured) == {"seconds", "cpu_seconds", "parameters", "config"}
     assert done.measured["parameters"] == sum(weight.numel() for weight in done.learner.parameters())
-    probe = compute(Cell("few_shot", "digits", PROBE, "preset", 1, 16), Where(threads=torch.get_num_threads()))
+    probe = compute_cell(Cell("few-shot", "digits", PROBE, "preset", 1, 16), Where(threads=torch.get_num_threads()))
     assert probe.learner is None
     assert probe.accuracies["all"] > 80
 
@@ -86,9 +108,8 @@ def images_of(clip):
 
 
 def made(variant, clip):
-    kind, learner_kwargs, *_ = varied(variant, "base-to-novel", 16, "zodiac", clip)
-    inside = clip if variant.clip is FrozenCLIP else variant.clip(clip.model)
-    return PromptedCLIP(inside, kind(clip, **learner_kwargs), NAMES)
+    plan = variant.apply(make_plan("maple", open_dataset("zodiac", clip=clip), clip))
+    return PromptedCLIP(plan.clip, make_learner(plan), NAMES)
 
 
 def test_every_variant_trains_all_its_parameters(clip):
@@ -100,14 +121,15 @@ def test_every_variant_trains_all_its_parameters(clip):
 
 
 def test_every_variant_differs_from_the_preset_in_its_factor_alone(clip):
-    plain = varied(maple_variants(clip)["coupling: one for all layers"], "base-to-novel", 16, "zodiac", clip)
-    assert plain.kind is not MaPLe
+    plain = make_plan("maple", open_dataset("zodiac", clip=clip), clip)
     for variant in maple_variants(clip).values():
-        kind, kwargs, fit_kwargs, _ = varied(variant, "base-to-novel", 16, "zodiac", clip)
-        changed = {name for name in kwargs if kwargs[name] != plain.learner_kwargs[name]}
-        assert changed <= set(variant.change)
-        assert fit_kwargs == plain.fit_kwargs
-        assert (kind is MaPLe) == (variant.kind is None)
+        plan = variant.apply(plain)
+        changed = {name for name, value in plan.learner_kwargs.items() if value != plain.learner_kwargs[name]}
+        assert changed <= set(variant.change) == set(plan.given)
+        assert plan.fit_kwargs == plain.fit_kwargs
+        assert (plan.kind is MaPLe) == (variant.kind is None)
+        assert type(plan.clip) is variant.clip
+        assert (plan.task, plan.tests, plan.seed, plan.shots) == (plain.task, plain.tests, plain.seed, plain.shots)
 
 
 def test_a_shared_coupling_counts_once_and_a_network_has_as_many_weights_as_a_linear_function(clip):
@@ -160,5 +182,5 @@ def test_the_code_version_ignores_comments_and_sees_code(monkeypatch):
 
 def test_every_module_that_defines_a_learner_a_picture_or_a_training_step_decides():
     data = [Drawn, Handwritten, open_dataset]
-    for thing in [*METHODS.values(), FrozenCLIP, PromptedCLIP, ProgressiveCLIP, *data, compute]:
+    for thing in [*METHODS.values(), FrozenCLIP, PromptedCLIP, ProgressiveCLIP, *data, compute_cell]:
         assert inspect.getmodule(thing).__name__.removeprefix("maple_lite.").replace(".", "/") in DECIDING

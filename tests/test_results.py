@@ -9,17 +9,17 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from maple_lite.experiments.published import ladder, paper, stored
+from maple_lite.experiments.published import compare_methods, read_paper, read_results
 from maple_lite.experiments.summaries import (
-    averages,
-    complete,
-    costs,
-    gains,
-    levels,
-    over_seeds,
-    shifts,
+    average_costs,
+    average_over_datasets,
+    average_over_seeds,
+    compare_levels,
+    compute_gains,
+    compute_shifts,
+    drop_variants,
+    keep_complete,
     spearman,
-    unchanged,
 )
 from maple_lite.protocol import harmonic_mean
 
@@ -47,29 +47,29 @@ def data(tmp_path, monkeypatch):
 
 
 def test_a_ladder_has_the_methods_in_their_order_with_means_over_the_seeds_of_one_dataset(data):
-    rows = ladder(["zeroshot", "coop"])
+    rows = compare_methods(["zeroshot", "coop"])
     assert list(rows.columns) == ["method", "base", "novel", "hm"]
     assert rows.to_numpy().tolist() == [["zeroshot", 50.0, 55.0, 52.0], ["coop", 85.0, 61.0, 70.5]]
-    assert ladder(["coop", "zeroshot"]).method.tolist() == ["coop", "zeroshot"]
+    assert compare_methods(["coop", "zeroshot"]).method.tolist() == ["coop", "zeroshot"]
 
 
 def test_what_is_not_stored_is_named(data):
-    assert len(stored("base_to_novel")) == len(ROWS)
+    assert len(read_results("base-to-novel")) == len(ROWS)
     with pytest.raises(
-        FileNotFoundError, match=r"no stored results 'second' in .*: the tables there are: base_to_novel\."
+        FileNotFoundError, match=r"no stored results 'second' in .*: the tables there are: base-to-novel\."
     ):
-        stored("second")
+        read_results("second")
     with pytest.raises(ValueError, match="unknown method 'maple': choose one of coop, zeroshot"):
-        ladder(["maple"])
+        compare_methods(["maple"])
     with pytest.raises(ValueError, match="unknown dataset 'zodiacs': did you mean 'zodiac'"):
-        ladder(["coop"], dataset="zodiacs")
+        compare_methods(["coop"], dataset="zodiacs")
 
 
 def test_published_tables_have_our_names_of_methods():
-    table = paper("base_to_novel_average")
+    table = read_paper("base-to-novel-average")
     assert table.method.tolist() == ["zeroshot", "coop", "cocoop", "vpt", "language", "ivlp", "maple"]
     assert table.set_index("method").hm["maple"] == 78.55
-    assert set(paper("cross_dataset").method) == {"coop", "cocoop", "maple"}
+    assert set(read_paper("cross-dataset").method) == {"coop", "cocoop", "maple"}
 
 
 def base_to_novel_rows() -> pd.DataFrame:
@@ -86,7 +86,7 @@ def base_to_novel_rows() -> pd.DataFrame:
 
 
 def test_averages_have_the_harmonic_mean_of_averages_and_the_mean_of_harmonic_means():
-    table = averages(base_to_novel_rows())
+    table = average_over_datasets(base_to_novel_rows())
     assert table.method.tolist() == ["zeroshot", "maple"]
     assert table[["base", "novel", "base_std"]].to_numpy().tolist() == [[40, 50, 0], [50, 52, 1]]
     assert table.hm_of_averages.tolist() == pytest.approx([harmonic_mean(40, 50), harmonic_mean(50, 52)])
@@ -100,43 +100,43 @@ def test_averages_have_the_harmonic_mean_of_averages_and_the_mean_of_harmonic_me
 def test_an_average_over_other_datasets_or_over_several_things_is_refused():
     rows = base_to_novel_rows()
     gappy = rows[~((rows.method == "maple") & (rows.dataset == "cards") & (rows.seed == 2))]
-    with pytest.raises(ValueError, match=r"\('maple', 2\) lacks cards: average over `complete\(results\)` instead"):
-        averages(gappy)
-    assert set(complete(gappy).dataset) == {"chess"}
+    with pytest.raises(ValueError, match=r"\(.maple., 2\) lacks cards: average over `keep_complete\(results\)`"):
+        average_over_datasets(gappy)
+    assert set(keep_complete(gappy).dataset) == {"chess"}
     with pytest.raises(ValueError, match="no dataset has every run yet"):
-        complete(rows[(rows.dataset == "cards") == (rows.seed == 1)])
-    assert len(complete(rows)) == len(rows)
+        keep_complete(rows[(rows.dataset == "cards") == (rows.seed == 1)])
+    assert len(keep_complete(rows)) == len(rows)
     with pytest.raises(ValueError, match="several values of 'split' would be averaged: choose one, or name it too"):
-        over_seeds(rows, "method")
+        average_over_seeds(rows, "method")
 
 
 def test_means_and_spreads_are_over_seeds_of_averages_over_datasets():
-    table = over_seeds(base_to_novel_rows(), "method", "split").set_index(["method", "split"])
+    table = average_over_seeds(base_to_novel_rows(), "method", "split").set_index(["method", "split"])
     assert table.loc["maple", "base"].tolist() == [50, 1, 3]
     one = base_to_novel_rows().query("seed == 1")
-    assert over_seeds(one, "method", "split")["std"].isna().all()
+    assert average_over_seeds(one, "method", "split")["std"].isna().all()
 
 
 def test_gains_are_those_of_the_same_seed_and_dataset():
     rows = base_to_novel_rows()
-    table = gains(rows)
+    table = compute_gains(rows)
     assert set(table.method) == {"maple"}
     assert set(table.baseline) == {"zeroshot"}
     found = table.set_index(["dataset", "split"])
     assert found.loc[("cards", "base"), ["gain", "std", "seeds"]].tolist() == [10, 1, 3]
     assert found.loc[("chess", "novel"), ["gain", "std", "seeds"]].tolist() == [2, 1, 3]
-    assert gains(rows, baseline="maple").gain.max() == pytest.approx(-table.gain.min())
+    assert compute_gains(rows, baseline="maple").gain.max() == pytest.approx(-table.gain.min())
     with pytest.raises(ValueError, match="unknown method 'coop'"):
-        gains(rows, baseline="coop")
+        compute_gains(rows, baseline="coop")
     with pytest.raises(ValueError, match="zeroshot lacks chess with seed 3, which maple has: leave it out"):
-        gains(rows[~((rows.method == "zeroshot") & (rows.dataset == "chess") & (rows.seed == 3))])
+        compute_gains(rows[~((rows.method == "zeroshot") & (rows.dataset == "chess") & (rows.seed == 3))])
 
 
 def test_levels_of_a_factor_have_the_preset_among_them():
     rows = base_to_novel_rows().query("method == 'maple'")
     more = [("depth: 3", 3.0), ("depth: 12", 12.0), ("depth: 5", 99.0), ("coupling: none", 1.0)]
     table = pd.concat([rows, *(rows.assign(variant=name, accuracy=value) for name, value in more)])
-    found = levels(table, "depth", preset="5")
+    found = compare_levels(table, "depth", preset="5")
     assert found[found.split == "base"].level.tolist() == [3, 5, 12]
     assert found[found.split == "base"]["mean"].tolist() == [
         3,
@@ -145,22 +145,22 @@ def test_levels_of_a_factor_have_the_preset_among_them():
     ]  # 50 is the preset's own
     assert found[found.preset].level.unique().tolist() == [5]
     assert set(found.factor) == {"depth"}
-    assert levels(table, "coupling").level.unique().tolist() == ["preset", "none"]
-    assert len(unchanged(table)) == len(rows) == len(unchanged(rows.drop(columns="variant")))
+    assert compare_levels(table, "coupling").level.unique().tolist() == ["preset", "none"]
+    assert len(drop_variants(table)) == len(rows) == len(drop_variants(rows.drop(columns="variant")))
     with pytest.raises(ValueError, match="unknown factor 'dept': did you mean 'depth'"):
-        levels(table, "dept")
+        compare_levels(table, "dept")
     with pytest.raises(ValueError, match="several values of 'shots'"):
-        levels(pd.concat([table, table.assign(shots=1)]), "depth")
+        compare_levels(pd.concat([table, table.assign(shots=1)]), "depth")
 
 
 def test_costs_are_means_over_runs_beside_the_harmonic_mean_of_averages():
-    table = costs(base_to_novel_rows()).set_index("method")
+    table = average_costs(base_to_novel_rows()).set_index("method")
     assert table.loc["maple", ["cpu_seconds", "parameters"]].tolist() == [82, 800]
     assert table.hm["zeroshot"] == pytest.approx(harmonic_mean(40, 50))
 
 
 def test_shifts_are_clean_minus_own_style_of_the_eleven_drawn_datasets():
-    table = shifts(stored("zero_shot")).set_index("dataset")
+    table = compute_shifts(read_results("zero-shot")).set_index("dataset")
     assert len(table) == 11
     assert table.loc["objects"].tolist() == pytest.approx([99.0, 43.854, 99.0 - 43.854])
 

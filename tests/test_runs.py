@@ -23,7 +23,7 @@ from maple_lite import (
     train,
 )
 from maple_lite.analysis.cost import saved_bytes
-from maple_lite.experiments.published import published
+from maple_lite.experiments.published import find_published
 from maple_lite.support.seeds import derived_seed
 from maple_lite.support.small import small_open_clip
 
@@ -103,18 +103,18 @@ def test_your_own_folder_has_no_published_row_whatever_it_is_called(tmp_path, ti
 
 
 def test_published_rows_are_those_of_the_papers():
-    assert published("zeroshot", "DTD", "base-to-novel").accuracy.tolist() == [53.24, 59.9, 56.37]
-    transfer = published("maple", "imagenet", "cross-dataset").set_index("split").accuracy
+    assert find_published("zeroshot", "DTD", "base-to-novel").accuracy.tolist() == [53.24, 59.9, 56.37]
+    transfer = find_published("maple", "imagenet", "cross-dataset").set_index("split").accuracy
     assert transfer["eurosat"] == 48.06
     assert len(transfer) == 11
-    domains = published("coop", "imagenet", "domain-generalisation").set_index("split").accuracy
+    domains = find_published("coop", "imagenet", "domain-generalisation").set_index("split").accuracy
     assert domains["imagenet_a"] == 49.71
     for nothing in (
         ("vpt", "dtd", "base-to-novel"),
         ("maple", "dtd", "cross-dataset"),
         ("maple", "zodiac", "few-shot"),
     ):
-        assert published(*nothing).empty
+        assert find_published(*nothing).empty
 
 
 def test_a_run_goes_on_from_its_checkpoint_and_refuses_another_sample(tiny, tmp_path):

@@ -14,7 +14,7 @@ HERE = {"code": "c0de", "clip": "c11b", "torch": "2.15.0", "device": "cpu"}
 
 
 def cell(method="maple", dataset="zodiac", seed=1):
-    return Cell("base_to_novel", dataset, method, "preset", seed, 16)
+    return Cell("base-to-novel", dataset, method, "preset", seed, 16)
 
 
 def done(chosen, config="c0", accuracies=(80.0, 70.0), **versions):

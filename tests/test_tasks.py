@@ -6,8 +6,8 @@ import torch
 
 from maple_lite import METHODS, PromptedCLIP, PromptLearner, accuracy, base_to_novel, harmonic_mean
 from maple_lite.datasets import open_dataset
-from maple_lite.experiments import tasks
-from maple_lite.experiments.tasks import summary
+from maple_lite.experiments import plan, run
+from maple_lite.experiments.tasks import summarise
 
 
 @pytest.fixture
@@ -18,18 +18,18 @@ def zodiac():
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Presets with two epochs: the protocol is tested here, not the training."""
-    whole = tasks.preset
+    whole = plan.preset
 
-    def one_epoch(*arguments):
+    def two_epochs(*arguments):
         learner_kwargs, fit_kwargs = whole(*arguments)
         return learner_kwargs, fit_kwargs and dict(fit_kwargs, epochs=2)
 
-    monkeypatch.setattr(tasks, "preset", one_epoch)
+    monkeypatch.setattr(plan, "preset", two_epochs)
 
 
 def test_there_is_a_row_per_method_dataset_seed_and_split(clip, zodiac):
     frame = base_to_novel(clip, [zodiac], seeds=[1, 2], shots=2)
-    assert list(frame.columns) == ["method", "dataset", "seed", "split", "accuracy", "seconds"]
+    assert list(frame.columns) == ["method", "dataset", "seed", "shots", "split", "accuracy", "seconds"]
     assert len(frame) == 7 * 2 * 3
     cells = frame.pivot(index=["method", "seed"], columns="split", values="accuracy")
     assert set(cells.index.get_level_values("method")) == set(METHODS)
@@ -47,9 +47,8 @@ def test_zero_shot_uses_the_datasets_template_and_both_halves(clip, zodiac):
 
 def test_a_cell_is_the_same_whatever_ran_before_and_other_seeds_differ(clip, zodiac):
     def losses(seed: int) -> dict[str, torch.Tensor]:
-        data = zodiac.subset([0, 1, 2])
-        settings = tasks.recipe("maple", "base-to-novel", 2, "zodiac", clip)
-        return tasks.trained(clip, data, data.train(2, seed), settings, seed).state_dict()
+        settings = dict(shots=2, seed=seed)
+        return run.train_learner(plan.make_plan("maple", zodiac, clip, **settings), bar=False).state_dict()
 
     first = losses(1)
     torch.randn(3)
@@ -60,7 +59,7 @@ def test_a_cell_is_the_same_whatever_ran_before_and_other_seeds_differ(clip, zod
 
 def test_the_learner_trains_on_base_classes_alone(clip, zodiac, monkeypatch):
     seen = []
-    monkeypatch.setattr(tasks, "fit", lambda model, data, **kwargs: seen.append((model.class_names, len(data), kwargs)))
+    monkeypatch.setattr(run, "fit", lambda model, data, **kwargs: seen.append((model.class_names, len(data), kwargs)))
     base_to_novel(clip, [zodiac], ["maple", "coop"], seeds=[5], shots=4)
     assert [(names, images) for names, images, _ in seen] == [(zodiac.class_names[:3], 12)] * 2
     assert [kwargs["cache_features"] for _, _, kwargs in seen] == [False, True]  # MaPLe prompts the image tower
@@ -69,23 +68,26 @@ def test_the_learner_trains_on_base_classes_alone(clip, zodiac, monkeypatch):
 
 def test_features_are_not_cached_where_pictures_change_from_epoch_to_epoch(clip, zodiac, monkeypatch):
     seen = []
-    monkeypatch.setattr(tasks, "fit", lambda model, data, **kwargs: seen.append(kwargs["cache_features"]))
+    monkeypatch.setattr(run, "fit", lambda model, data, **kwargs: seen.append(kwargs["cache_features"]))
     for augmented in (False, True):
         monkeypatch.setattr(type(zodiac), "augmented", augmented)
-        tasks.trained(clip, zodiac, zodiac.train(2, 1), tasks.recipe("coop", "few-shot", 2, "zodiac", clip), 1)
+        run.train_learner(plan.make_plan("coop", zodiac, clip, "few-shot", shots=2))
     assert seen == [True, False]
 
 
-def test_an_unknown_method_is_refused_before_anything_is_trained(clip, zodiac):
+def test_an_unknown_method_is_refused_before_anything_is_trained(clip, zodiac, monkeypatch):
+    trained = []
+    monkeypatch.setattr(run, "fit", lambda *arguments, **options: trained.append(arguments))
     with pytest.raises(ValueError, match="unknown method 'mapel': did you mean 'maple'"):
         base_to_novel(clip, [zodiac], ["coop", "mapel"])
-    with pytest.raises(ValueError, match="nothing to run: name at least one dataset, method and seed"):
+    assert not trained
+    with pytest.raises(ValueError, match="nothing to run: name at least one dataset, method, seed and number"):
         base_to_novel(clip, [], "coop")
-    with pytest.raises(ValueError, match=r"such as \[open_dataset\('zodiac'\)\], got \['zodiac'\]"):
+    with pytest.raises(ValueError, match=r"such as open_dataset\('zodiac'\), got 'zodiac'"):
         base_to_novel(clip, ["zodiac"], "coop")
 
 
 def test_the_summary_is_mean_and_sample_deviation():
     rows = [("maple", "zodiac", seed, "base", value, 2.0) for seed, value in ((1, 80.0), (2, 90.0), (3, 100.0))]
-    table = summary(pd.DataFrame(rows, columns=["method", "dataset", "seed", "split", "accuracy", "seconds"]))
+    table = summarise(pd.DataFrame(rows, columns=["method", "dataset", "seed", "split", "accuracy", "seconds"]))
     assert table.to_dict("records") == [dict(dataset="zodiac", method="maple", base="90.0 ± 10.0", seconds=2.0)]

@@ -11,11 +11,11 @@ from maple_lite.cli.shared import (
     add_task_arguments,
     find_pictures,
     load_prompts,
-    name_device,
     print_table,
     read_notes,
 )
-from maple_lite.experiments.runs import evaluate
+from maple_lite.experiments.plan import name_device
+from maple_lite.experiments.run import evaluate
 from maple_lite.presets import TASKS
 from maple_lite.support.names import require_name
 
@@ -40,6 +40,6 @@ def run(options: argparse.Namespace) -> None:
     require_name("task", task, TASKS)
     clip, learner = load_prompts(options, notes)
     data, targets = find_pictures(options, name, task, clip)
-    print(f"{type(learner).__name__} on {data.name}, {task}, {options.precision} on {name_device(clip)}")
+    print(f"{type(learner).__name__} on {data.name}, {task}, {options.precision} on {name_device(clip.device)}")
     how = dict(precision=options.precision, chunk=options.chunk)
     print_table(evaluate(learner, data, clip, task, targets=targets, **how))

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from maple_lite.cli.fetching import FOLDER, datasets_folder, open_or_fetch
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import ROOT, TEST_SHARE, ClassificationDataset
 from maple_lite.datasets.photos.own import TEMPLATE
-from maple_lite.experiments.runs import TRANSFER, Run
+from maple_lite.experiments.plan import TRANSFER
+from maple_lite.experiments.run import Run
 from maple_lite.experiments.targets import transfer_targets
 from maple_lite.learners import PromptLearner
 from maple_lite.loading import load_clip
@@ -47,11 +47,8 @@ def add_root(parser: argparse.ArgumentParser) -> None:
 def add_prompts_arguments(parser: argparse.ArgumentParser) -> None:
     """The prompts that are read, and what an authors' checkpoint does not say."""
     parser.add_argument("prompts", metavar="PROMPTS", help=f"a {OWN} file of ours, or an authors' model.pth.tar-N")
-    about, methods = (
-        f"of an authors' checkpoint: one of {', '.join(OFFICIAL)}",
-        dict(choices=OFFICIAL, metavar="METHOD"),
-    )
-    add_option(parser, "--method", about, words="the one that its weights show", **methods)
+    about, usual = f"of an authors' checkpoint: one of {', '.join(OFFICIAL)}", "the one that its weights show"
+    add_option(parser, "--method", about, words=usual, choices=OFFICIAL, metavar="METHOD")
     about = "of an authors' checkpoint: the words that its prompts began with"
     add_option(parser, "--init", about, "a photo of a", metavar="WORDS")
 
@@ -73,9 +70,8 @@ def add_model_arguments(parser: argparse.ArgumentParser, model: str) -> None:
     add_option(parser, "--pretrained", about, words="none, which is right for tiny", metavar="TAG")
     add_option(parser, "--device", "cpu, cuda, cuda:1, ...", words="the GPU, if there is one")
     add_option(parser, "--precision", "fp32, bf16 or, on a GPU, fp16", "fp32")
-    add_option(
-        parser, "--chunk", "class names to encode at a time: less memory, the same result", words="all", type=int
-    )
+    about = "class names to encode at a time: less memory, the same result"
+    add_option(parser, "--chunk", about, words="all", type=int)
     add_flag(parser, "--skip-damaged", "leave out files that hold no picture", "stop at the first")
 
 
@@ -111,11 +107,6 @@ def load_prompts(options: argparse.Namespace, notes: dict[str, Any]) -> tuple[Fr
     if options.prompts.endswith(OWN):
         return clip, load_learner(options.prompts, clip)
     return clip, load_official(options.prompts, clip, options.method, init=options.init or None)
-
-
-def name_device(clip: FrozenCLIP) -> str:
-    """The name of the GPU, or "CPU"."""
-    return torch.cuda.get_device_name(clip.device) if clip.device.type == "cuda" else clip.device.type.upper()
 
 
 def print_table(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,14 @@ from maple_lite.cli.shared import (
     add_option,
     add_task_arguments,
     find_pictures,
-    name_device,
     print_table,
     write_csv,
 )
-from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets import ClassificationDataset
-from maple_lite.experiments.runs import Run, train
-from maple_lite.experiments.tasks import recipe
+from maple_lite.experiments.plan import Plan, make_plan, name_device
+from maple_lite.experiments.run import Run, execute
 from maple_lite.learners import METHODS
 from maple_lite.loading import load_clip
-from maple_lite.presets import SHOTS, TASKS, is_published
+from maple_lite.presets import SHOTS, TASKS
 from maple_lite.storage.learner_files import save_learner
 from maple_lite.support.checkpoint import require_writable
 from maple_lite.support.names import require_name
@@ -69,25 +67,25 @@ def run(options: argparse.Namespace) -> None:
 
     A run that was killed goes on where it was. Raises ValueError, before anything is read, for prompts that are there.
     """
-    method = require_name("method", options.method, METHODS)
-    task = require_name("task", options.task, TASKS)
-    output = _new_output(options, task)
+    require_name("method", options.method, METHODS)
+    require_name("task", options.task, TASKS)
+    output = _new_output(options)
     clip = load_clip(options.model or TINY, options.pretrained, options.device)
-    data, targets = find_pictures(options, options.dataset, task, clip)
-    learner_kwargs, fit_kwargs = ({name: getattr(options, name) for name in names} for names in (LEARNER, FIT))
-    settings: dict[str, Any] = dict(learner_kwargs=_given(learner_kwargs), fit_kwargs=_given(fit_kwargs))
-    augment = {"augment": False} if options.no_augment else {}
-    _print_settings(options, task, data, clip, {**settings["learner_kwargs"], **settings["fit_kwargs"], **augment})
-    checkpoint = None if method == "zeroshot" else output.with_suffix(".checkpoint")
-    settings |= dict(shots=options.shots, seed=options.seed, targets=targets, checkpoint=checkpoint)
-    start = time.perf_counter()
+    data, targets = find_pictures(options, options.dataset, options.task, clip)
+    how: dict[str, Any] = dict(shots=options.shots, seed=options.seed, targets=targets)
+    how |= dict(precision=options.precision, chunk=options.chunk)
+    how |= dict(learner_kwargs=_given(options, LEARNER), fit_kwargs=_given(options, FIT))
+    plan = make_plan(options.method, data, clip, options.task, **how)
+    print(plan)
+    if options.no_augment:
+        print("training pictures: as they are, neither cut nor mirrored at random", flush=True)
+    start, checkpoint = time.perf_counter(), output.with_suffix(".checkpoint")
     try:
-        run = train(method, data, clip, task, precision=options.precision, chunk=options.chunk, **settings)
+        run = execute(plan, checkpoint=checkpoint)
     except KeyboardInterrupt as error:
         raise RuntimeError("stopped: the epochs that were finished are kept, the same command goes on.") from error
-    _keep(run, _notes(options, task, data, clip, time.perf_counter() - start), output)
-    if checkpoint:
-        checkpoint.unlink(missing_ok=True)
+    _keep(run, _notes(options, plan, time.perf_counter() - start), output)
+    checkpoint.unlink(missing_ok=True)
     print_table(run)
     print(f"prompts: {output} ({output.stat().st_size / 1e6:.2f} MB); results: {output.with_suffix('.csv')}")
 
@@ -99,9 +97,9 @@ def _keep(run: Run, notes: dict[str, Any], output: Path) -> None:
     save_learner(run.learner, output, notes)
 
 
-def _new_output(options: argparse.Namespace, task: str) -> Path:
+def _new_output(options: argparse.Namespace) -> Path:
     """The file for the prompts; ValueError if there is one already, or a table that is not of this run."""
-    usual = f"{Path(options.dataset).stem}-{options.method}-{task}-{options.shots}shots-seed{options.seed}{OWN}"
+    usual = f"{Path(options.dataset).stem}-{options.method}-{options.task}-{options.shots}shots-seed{options.seed}{OWN}"
     output = Path(options.output or Path("prompts") / usual).expanduser()
     if output.suffix != OWN:
         raise ValueError(f"--output must end in {OWN}, got {output}.")
@@ -113,39 +111,25 @@ def _new_output(options: argparse.Namespace, task: str) -> Path:
     return output
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; an empty `init` means none."""
-    return {name: None if value == "" else value for name, value in options.items() if value is not None}
+def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """The settings that were given as options; an empty `init` means none."""
+    found = {name: getattr(options, name) for name in names}
+    return {name: None if value == "" else value for name, value in found.items() if value is not None}
 
 
-def _notes(
-    options: argparse.Namespace, task: str, data: ClassificationDataset, clip: FrozenCLIP, seconds: float
-) -> dict[str, Any]:
+def _notes(options: argparse.Namespace, plan: Plan, seconds: float) -> dict[str, Any]:
     """What the file of the prompts says of its run; of your own pictures not where they lie."""
     return {
-        "dataset": None if data.own else data.name,
-        "class_names": data.class_names,
-        "task": task,
-        "shots": options.shots,
-        "seed": options.seed,
+        "dataset": None if plan.data.own else plan.data.name,
+        "class_names": plan.data.class_names,
+        "task": plan.task,
+        "shots": plan.shots,
+        "seed": plan.seed,
         "model": options.model or TINY,
         "pretrained": options.pretrained,
-        "precision": options.precision,
+        "precision": plan.precision,
         "augment": not options.no_augment,
-        "device": name_device(clip),
+        "device": name_device(plan.clip.device),
         "torch": torch.__version__,
         "seconds": round(seconds, 1),
     }
-
-
-def _print_settings(
-    options: argparse.Namespace, task: str, data: ClassificationDataset, clip: FrozenCLIP, replaced: dict[str, Any]
-) -> None:
-    """Prints what is run, with which settings, and whose they are."""
-    _, learner_kwargs, fit_kwargs, _ = recipe(options.method, task, options.shots, data.name, clip)
-    whose = "as published" if is_published(options.method, task, options.shots) else "derived, unpublished"
-    whose += f", but for {', '.join(replaced)}" if replaced else ""
-    settings = ", ".join(f"{name} {value}" for name, value in ({**learner_kwargs, **fit_kwargs} | replaced).items())
-    print(f"{options.method} on {data.name}: {task}, {options.shots} shots, seed {options.seed}, ", end="")
-    print(f"{options.precision} on {name_device(clip)}")
-    print(f"settings ({whose}): {settings or 'none'}", flush=True)

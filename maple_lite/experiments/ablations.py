@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,9 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP, ImageTower, TextTower
-from maple_lite.experiments.tasks import Recipe
-from maple_lite.learners import IVLP, METHODS, MaPLe, PromptLearner, first_prompt, prompt_depth, random_prompt
-from maple_lite.presets import preset
+from maple_lite.experiments.plan import Plan
+from maple_lite.learners import IVLP, MaPLe, PromptLearner, first_prompt, prompt_depth, random_prompt
 
 WORDS = {
     4: "a photo of a",
@@ -113,6 +113,11 @@ class Variant(NamedTuple):
     change: Mapping[str, Any] = MappingProxyType({})
     clip: type[FrozenCLIP] = FrozenCLIP
 
+    def apply(self, plan: Plan) -> Plan:
+        """A plan of the method with this one change."""
+        changed = plan.vary(self.kind, self.change)
+        return changed if self.clip is FrozenCLIP else replace(changed, clip=self.clip(plan.clip.model))
+
 
 PRESET = "preset"  # the name of the variant that changes nothing
 
@@ -146,12 +151,6 @@ def coop_variants(n_classes: int) -> dict[str, Variant]:
         Variant("class position", "front", "coop", change=dict(position="front")),
     ]
     return _named(found)
-
-
-def varied(variant: Variant, task: str, shots: int, source: str, clip: FrozenCLIP) -> Recipe:
-    """The recipe of a variant: the preset of its method with its own changes."""
-    learner_kwargs, fit_kwargs = preset(variant.method, task, shots, source, clip)
-    return Recipe(variant.kind or METHODS[variant.method], {**learner_kwargs, **variant.change}, fit_kwargs)
 
 
 def _named(variants: Sequence[Variant]) -> dict[str, Variant]:

@@ -7,37 +7,37 @@ from collections.abc import Sequence
 import pandas as pd
 
 from maple_lite.datasets.photos.catalog import dataset_name
+from maple_lite.experiments.plan import TRANSFER
 from maple_lite.learners import METHODS
-from maple_lite.support.files import data_folder
+from maple_lite.support.files import data_folder, file_stem
 from maple_lite.support.names import require_name
 
-PUBLISHED_TABLES = {
-    "base-to-novel": "base_to_novel",
-    "cross-dataset": "cross_dataset",
-    "domain-generalisation": "domain_generalisation",
-}
+PRINTED = ("base-to-novel", *TRANSFER)  # the tasks of which the papers print tables
 SOURCE = "imagenet"  # of the papers' transfer
-PUBLISHED = {"CLIP": "zeroshot", "DeepLanguage": "language"}  # the others are ours in capitals
+OURS = {"CLIP": "zeroshot", "DeepLanguage": "language"}  # the papers' other names are ours in capitals
 
 
-def stored(name: str) -> pd.DataFrame:
-    """The table data/results/NAME.csv; FileNotFoundError that names the tables there are."""
+def read_results(name: str) -> pd.DataFrame:
+    """The stored table of a name; FileNotFoundError that names the tables there are.
+
+    >>> read_results("base-to-novel")       # data/results/base_to_novel.csv
+    """
     folder = data_folder() / "results"
-    file = folder / f"{name}.csv"
+    file = folder / f"{file_stem(name)}.csv"
     if not file.is_file():
-        there = ", ".join(sorted(path.stem for path in folder.glob("*.csv"))) or "none"
+        there = ", ".join(sorted(path.stem.replace("_", "-") for path in folder.glob("*.csv"))) or "none"
         raise FileNotFoundError(f"no stored results {name!r} in {folder}: the tables there are: {there}.")
     return pd.read_csv(file)
 
 
-def ladder(methods: Sequence[str], dataset: str = "zodiac", name: str = "base_to_novel") -> pd.DataFrame:
+def compare_methods(methods: Sequence[str], dataset: str = "zodiac", name: str = "base-to-novel") -> pd.DataFrame:
     """A row (method, base, novel, hm) in percent per method, in their order: stored means over seeds on a dataset.
 
     `hm` is the mean of the seeds' harmonic means. Raises ValueError for a method or dataset that is not in the table.
 
-    >>> plot_base_to_novel(ladder(["zeroshot", "coop"]))
+    >>> plot_base_to_novel(compare_methods(["zeroshot", "coop"]))
     """
-    table = stored(name)
+    table = read_results(name)
     require_name("dataset", dataset, list(dict.fromkeys(table.dataset)))
     rows = table[table.dataset == dataset]
     for method in methods:
@@ -47,30 +47,30 @@ def ladder(methods: Sequence[str], dataset: str = "zodiac", name: str = "base_to
     return ordered.rename_axis(columns=None).reset_index()
 
 
-def paper(name: str) -> pd.DataFrame:
-    """The table data/paper/NAME.csv with our names of methods, without the methods that the course does not build.
+def read_paper(name: str) -> pd.DataFrame:
+    """The papers' table of a name, with our names of methods and without the methods that the course does not build.
 
-    >>> paper("base_to_novel_average")      # columns method, base, novel, hm, epochs
+    >>> read_paper("base-to-novel-average")      # columns method, base, novel, hm, epochs
     """
-    table = pd.read_csv(data_folder() / "paper" / f"{name}.csv")
-    table["method"] = [PUBLISHED.get(method, method.lower()) for method in table.method]
+    table = pd.read_csv(data_folder() / "paper" / f"{file_stem(name)}.csv")
+    table["method"] = [OURS.get(method, method.lower()) for method in table.method]
     return table[table.method.isin(METHODS)].reset_index(drop=True)
 
 
-def published(method: str, dataset: str, task: str) -> pd.DataFrame:
-    """The papers' numbers (split, accuracy in percent) of a method trained on a dataset; none where none are printed.
+def find_published(method: str, dataset: str, task: str) -> pd.DataFrame:
+    """The papers' numbers (split, accuracy in percent) of a method trained on a dataset; no rows if they print none.
 
-    Splits are "base", "novel" and "hm", or, of transfer, the names of the datasets tested on; means over three seeds.
+    Splits are "base", "novel" and "hm", or, for transfer, the names of the datasets tested on; means over three seeds.
 
-    >>> published("maple", "eurosat", "base-to-novel").accuracy.tolist()
+    >>> find_published("maple", "eurosat", "base-to-novel").accuracy.tolist()
     [94.07, 73.23, 82.35]
     """
-    name, own = PUBLISHED_TABLES.get(task), dataset_name(dataset)
-    if name is None or own is None or method not in METHODS or (name != "base_to_novel" and own != SOURCE):
+    own, halves = dataset_name(dataset), task == "base-to-novel"
+    if task not in PRINTED or own is None or method not in METHODS or (not halves and own != SOURCE):
         return pd.DataFrame({"split": [], "accuracy": []})
-    table = paper(name)
+    table = read_paper(task)
     rows = table[table.method == method].assign(dataset=lambda frame: frame.dataset.map(dataset_name))
-    if name != "base_to_novel":
+    if not halves:
         return rows.rename(columns={"dataset": "split"})[["split", "accuracy"]].reset_index(drop=True)
     row = rows.loc[rows.dataset == own, ["base", "novel", "hm"]]
     return row.melt(var_name="split", value_name="accuracy")

@@ -1,4 +1,4 @@
-"""The small tables that figures take, made of result tables: means over seeds, gains, averages, levels, costs."""
+"""Small tables for figures, made of result tables: averages, gains, shifts, levels of a factor, costs."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from maple_lite.support.names import require_name
 CELL = ("method", "variant", "seed", "shots")  # what makes a run, beside its dataset
 
 
-def unchanged(results: pd.DataFrame) -> pd.DataFrame:
+def drop_variants(results: pd.DataFrame) -> pd.DataFrame:
     """The rows of unchanged methods; all rows of a table without variants."""
     return results[results.variant == PRESET] if "variant" in results else results
 
 
-def complete(results: pd.DataFrame) -> pd.DataFrame:
-    """The rows of those datasets on which every method has every seed; for tables of which runs are missing.
+def keep_complete(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those datasets on which every method has every seed; for tables that lack some runs.
 
-    Raises ValueError where no dataset is complete.
+    Raises ValueError if no dataset is complete.
 
-    >>> averages(complete(stored("base_to_novel")))
+    >>> average_over_datasets(keep_complete(read_results("base-to-novel")))
     """
     runs = [column for column in CELL if column in results]
     cells = results.drop_duplicates(["dataset", *runs]).groupby("dataset").size()
@@ -34,14 +34,14 @@ def complete(results: pd.DataFrame) -> pd.DataFrame:
     return results[results.dataset.isin(whole)]
 
 
-def over_seeds(results: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """A row per group `by` with mean and std (percent) over the seeds of the average over everything else.
+def average_over_seeds(results: pd.DataFrame, *by: str) -> pd.DataFrame:
+    """A row per group `by` with mean and std (percent) over the seeds; within a seed everything else is averaged first.
 
     Columns: `by`, mean, std (of the sample, n - 1; NaN for a single seed) and seeds, their number.
-    Raises ValueError where a seed lacks a dataset of its group, or where several methods, variants, splits or shots
-    would be averaged.
+    Raises ValueError if a seed lacks a dataset of its group, or if several methods, variants, splits or shots would be
+    averaged.
 
-    >>> over_seeds(unchanged(stored("few_shot")), "method", "shots")
+    >>> average_over_seeds(drop_variants(read_results("few-shot")), "method", "shots")
     """
     keys = list(by)
     _require_one_of_each(results, keys)
@@ -52,16 +52,16 @@ def over_seeds(results: pd.DataFrame, *by: str) -> pd.DataFrame:
     return pd.DataFrame({"mean": found.mean(), "std": found.std(), "seeds": found.size()}).reset_index()
 
 
-def averages(results: pd.DataFrame) -> pd.DataFrame:
+def average_over_datasets(results: pd.DataFrame) -> pd.DataFrame:
     """A row per method: its averages over datasets and seeds in percent, of a base-to-novel table.
 
     Columns: method, base, novel, hm_of_averages (the papers': the harmonic mean of base and novel), mean_of_hms (the
-    mean of the cells' harmonic means, which is smaller or equal), and base_std, novel_std, hm_std over seeds, the
+    mean of the runs' harmonic means, which is smaller or equal), and base_std, novel_std, hm_std over seeds, the
     last of the harmonic means of a seed's averages.
 
-    >>> plot_base_to_novel(averages(stored("base_to_novel")), hm="hm_of_averages")
+    >>> plot_base_to_novel(average_over_datasets(read_results("base-to-novel")), hm="hm_of_averages")
     """
-    rows = unchanged(results)
+    rows = drop_variants(results)
     _require_all_datasets(rows, ["method"])
     each = rows.groupby(["method", "seed", "split"]).accuracy.mean().unstack("split")  # [methods x seeds, 3]
     each["of_averages"] = _harmonic_mean(each)
@@ -71,16 +71,16 @@ def averages(results: pd.DataFrame) -> pd.DataFrame:
     return found.loc[[method for method in METHODS if method in found.index]].rename_axis(columns=None).reset_index()
 
 
-def gains(results: pd.DataFrame, baseline: str = "zeroshot") -> pd.DataFrame:
+def compute_gains(results: pd.DataFrame, baseline: str = "zeroshot") -> pd.DataFrame:
     """A row per (method, dataset, split): what a method gains over `baseline`, in percentage points.
 
     Columns: method, dataset, split, gain and its std over seeds (each against the same seed of the baseline), seeds,
     and baseline, its name.
     Raises ValueError for a baseline that is not in the table, or that lacks a dataset, seed or number of shots.
 
-    >>> gains(stored("base_to_novel")).query("method == 'maple' and split == 'novel'")
+    >>> compute_gains(read_results("base-to-novel")).query("method == 'maple' and split == 'novel'")
     """
-    rows = unchanged(results)
+    rows = drop_variants(results)
     require_name("method", baseline, list(dict.fromkeys(rows.method)))
     keys = [key for key in ("dataset", "shots", "seed", "split") if key in rows]
     own = rows.merge(rows[rows.method == baseline][[*keys, "accuracy"]], on=keys, how="left", suffixes=("", "_base"))
@@ -88,14 +88,15 @@ def gains(results: pd.DataFrame, baseline: str = "zeroshot") -> pd.DataFrame:
         row = own[own.accuracy_base.isna()].iloc[0]
         raise ValueError(f"{baseline} lacks {row.dataset} with seed {row.seed}, which {row.method} has: leave it out.")
     own["accuracy"] -= own.accuracy_base
-    found = over_seeds(own[own.method != baseline], "method", "dataset", "split")
+    found = average_over_seeds(own[own.method != baseline], "method", "dataset", "split")
     return found.rename(columns={"mean": "gain"}).assign(baseline=baseline)
 
 
-def shifts(zero_shot: pd.DataFrame) -> pd.DataFrame:
+def compute_shifts(zero_shot: pd.DataFrame) -> pd.DataFrame:
     """A row per drawn dataset: zero-shot accuracy (percent) on clean drawings, in its own style, and their difference.
 
-    Columns: dataset, clean, own, shift. `zero_shot` is `stored("zero_shot")`; variants and photographs are left out.
+    Columns: dataset, clean, own, shift. `zero_shot` is `read_results("zero-shot")`, whose variants and photographs are
+    left out.
     """
     table = zero_shot[~zero_shot["style"].isin(VARIANTS)].set_index("dataset")
     clean = table["style"] == "clean"
@@ -103,36 +104,36 @@ def shifts(zero_shot: pd.DataFrame) -> pd.DataFrame:
     return both.assign(shift=both.clean - both.own).reset_index()
 
 
-def levels(results: pd.DataFrame, factor: str, preset: str = PRESET) -> pd.DataFrame:
+def compare_levels(results: pd.DataFrame, factor: str, preset: str = PRESET) -> pd.DataFrame:
     """A row per (level, split) of one factor of the ablations, the preset among them as the level named `preset`.
 
-    Columns: factor, level (a number where all are), split, mean, std and seeds as `over_seeds` has them, and preset,
-    True for the preset, which takes the place of a variant of the same level. The harmonic mean is the mean of the
-    cells' ones. Raises ValueError for a factor that is not in the table, or several methods or numbers of shots.
+    Columns: factor, level (a number, if all levels are), split, mean, std and seeds as in `average_over_seeds`, and
+    preset, True for the preset, which takes the place of a variant of the same level. The harmonic mean is the mean of
+    those of the runs. Raises ValueError for a factor that is not in the table, several methods or numbers of shots.
 
-    >>> levels(stored("ablations"), "depth", preset="5")        # MaPLe's depth at the tiny CLIP
+    >>> compare_levels(read_results("ablations"), "depth", preset="5")        # MaPLe's depth at the tiny CLIP
     """
     split_up = results.variant.str.split(": ", n=1, expand=True)
     require_name("factor", factor, [name for name in dict.fromkeys(split_up[0]) if name != PRESET])
     own = results.variant == PRESET
     level = split_up[1].where(~own, preset)
     rows = results.assign(level=level)[own | ((split_up[0] == factor) & (level != preset))].drop(columns="variant")
-    found = over_seeds(rows, "level", "split").assign(preset=lambda table: table.level == preset)
+    found = average_over_seeds(rows, "level", "split").assign(preset=lambda table: table.level == preset)
     numbers = pd.to_numeric(found.level, errors="coerce")
     found = found if numbers.isna().any() else found.assign(level=numbers).sort_values("level", kind="stable")
     return found.assign(factor=factor).reset_index(drop=True)
 
 
-def costs(results: pd.DataFrame) -> pd.DataFrame:
+def average_costs(results: pd.DataFrame) -> pd.DataFrame:
     """A row per method: what one run costs on average, and its harmonic mean of averages, of a base-to-novel table.
 
-    Columns: method, hm and hm_std (percent), and as the table has them seconds, cpu_seconds, parameters.
+    Columns: method, hm and hm_std (percent), and seconds, cpu_seconds and parameters, if the table has them.
 
-    >>> plot_cost(costs(stored("base_to_novel")))
+    >>> plot_cost(average_costs(read_results("base-to-novel")))
     """
-    rows = unchanged(results).drop_duplicates(["method", "dataset", "seed"])
+    rows = drop_variants(results).drop_duplicates(["method", "dataset", "seed"])
     known = [column for column in ("seconds", "cpu_seconds", "parameters") if column in rows]
-    means = averages(results)[["method", "hm_of_averages", "hm_std"]].rename(columns={"hm_of_averages": "hm"})
+    means = average_over_datasets(results).rename(columns={"hm_of_averages": "hm"})[["method", "hm", "hm_std"]]
     return means.merge(rows.groupby("method")[known].mean().reset_index(), on="method")
 
 
@@ -159,4 +160,5 @@ def _require_all_datasets(results: pd.DataFrame, by: list[str]) -> None:
     for key, rows in results.groupby([*by, "seed"]).dataset.unique().items():
         missing = set(results.dataset) - set(rows)
         if missing:
-            raise ValueError(f"{key} lacks {', '.join(sorted(missing))}: average over `complete(results)` instead.")
+            lacking = ", ".join(sorted(missing))
+            raise ValueError(f"{key} lacks {lacking}: average over `keep_complete(results)` instead.")

@@ -23,7 +23,7 @@ WAIT = 60  # seconds for another process to finish writing
 
 
 class ResultTable:
-    """The table of one task in a CSV file, which only ever holds whole cells of one version of everything.
+    """A table of the evaluation in a CSV file, which holds nothing but whole cells of one version of everything.
 
     Several processes may add to the same file. Raises ValueError for a file that is damaged, or whose cells come
     from other code, another CLIP, torch or device (`versions`), and OSError for one that cannot be written.
@@ -61,12 +61,13 @@ class ResultTable:
         """
         there = {tuple(row[:-1]): row[-1] for row in self.read()[[*KEY, "config"]].itertuples(index=False, name=None)}
         for cell, config in settings.items():
-            if there.get(key(cell), config) != config:
+            known = there.get(identify(cell), config)
+            if known != config:
                 raise ValueError(
-                    f"{self.path} holds {' '.join(map(str, key(cell)))} with other settings ({there[key(cell)]}, now "
+                    f"{self.path} holds {' '.join(map(str, identify(cell)))} with other settings ({known}, now "
                     f"{config}): name another folder for the results, or move this file away."
                 )
-        return {cell for cell in settings if key(cell) in there}
+        return {cell for cell in settings if identify(cell) in there}
 
     def add(self, done: Finished) -> None:
         """Writes the rows of a finished cell, unless they are there already."""
@@ -82,7 +83,7 @@ class ResultTable:
 
     def _write(self, rows: pd.DataFrame) -> None:
         """Puts all rows in their order into the file, whole or not at all; OSError with advice."""
-        text = in_order(rows).round(DECIMALS).to_csv(index=False, lineterminator="\n")
+        text = sort_rows(rows).round(DECIMALS).to_csv(index=False, lineterminator="\n")
         for left in self.path.parent.glob(f".{self.path.name}.*"):  # of a process that was killed while it wrote
             if left.suffix != ".lock":
                 left.unlink(missing_ok=True)
@@ -109,12 +110,12 @@ class ResultTable:
         return ValueError(f"the results in {self.path} are damaged ({reason}): restore the file, or move it away.")
 
 
-def key(cell: Cell) -> tuple[Any, ...]:
+def identify(cell: Cell) -> tuple[Any, ...]:
     """What tells a cell from the others of its table, in the order of KEY."""
     return tuple(getattr(cell, name) for name in KEY)
 
 
-def in_order(rows: pd.DataFrame) -> pd.DataFrame:
+def sort_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order of datasets, methods, variants, shots and seeds, whatever order they were computed in."""
     known = [*DRAWN, *METHODS]
 
@@ -126,6 +127,6 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _rows(done: Finished) -> pd.DataFrame:
     """The rows of a finished cell, one per split."""
-    shared = dict(zip(KEY, key(done.cell), strict=True)) | done.measured
+    shared = dict(zip(KEY, identify(done.cell), strict=True)) | done.measured
     rows = [shared | {"split": split, "accuracy": value} for split, value in done.accuracies.items()]
     return pd.DataFrame(rows)[COLUMNS].astype({"parameters": "Int64"})

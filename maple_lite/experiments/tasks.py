@@ -1,133 +1,110 @@
-"""The papers' tasks as functions that return tidy frames: base-to-novel, cross-dataset, domains, few-shot curves."""
+"""The papers' tasks as loops over plans that return tidy frames: base-to-novel, few-shot curves, transfer."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.evaluation import accuracy
-from maple_lite.learners import METHODS, PromptLearner, ZeroShot
-from maple_lite.presets import SHOTS, preset
-from maple_lite.prompted import PromptedCLIP
-from maple_lite.protocol import ClassificationDataset, base_and_novel, harmonic_mean
-from maple_lite.support.names import require_name
-from maple_lite.support.seeds import derived_seed, seeded
-from maple_lite.training import fit
+from maple_lite.experiments.plan import Plan, make_plan
+from maple_lite.experiments.run import execute
+from maple_lite.learners import METHODS, PromptLearner
+from maple_lite.presets import SHOTS
+from maple_lite.protocol import ClassificationDataset
 
 SEEDS = (1, 2, 3)  # the papers' averages are over three
 CURVE = (1, 2, 4, 8, 16)  # shots of CoOp's few-shot curves
-UNTRAINED = (PromptLearner, ZeroShot)
+Method = str | type[PromptLearner]  # a name of METHODS, or a class of your own
 
 
-class Recipe(NamedTuple):
-    """Which learner is trained, with which constructor's arguments and which settings of `fit`.
+def run_plans(plans: Iterable[Plan]) -> pd.DataFrame:
+    """Tidy rows (method, dataset, seed, shots, split, accuracy, seconds) of plans, which are run one after another.
 
-    `chunk` sentences are encoded at a time (see PromptedCLIP); tests run in the precision of the training.
+    Accuracies are percent; seconds are those of making, training and testing one learner. All plans are made before
+    the first one is run, so that a mistake in any of them is said at once. Raises ValueError for no plan at all.
     """
-
-    kind: type[PromptLearner]
-    learner_kwargs: dict[str, Any]
-    fit_kwargs: dict[str, Any]
-    chunk: int | None = None
-
-    def sample(self, data: ClassificationDataset, shots: int, seed: int) -> Any:
-        """The training sample, None for zero-shot CLIP: it serves datasets without training pictures, too."""
-        return None if self.kind in UNTRAINED else data.train(shots, seed)
-
-    def measure(
-        self, clip: FrozenCLIP, learner: PromptLearner, tests: Mapping[str, ClassificationDataset]
-    ) -> dict[str, float]:
-        """The percentage of the test images that a learner names rightly, for each of `tests`.
-
-        Zero-shot CLIP, which is the same for all, asks every test set in that set's own template.
-        """
-        found = {}
-        for split, data in tests.items():
-            model = PromptedCLIP(clip, learner.for_template(data.template), data.class_names, self.chunk)
-            found[split] = accuracy(model, data.test(), precision=self.fit_kwargs.get("precision", "fp32"))
-        return found
-
-
-def recipe(method: str, task: str, shots: int, source: str, clip: FrozenCLIP) -> Recipe:
-    """The authors' settings of a method on a task, as `preset` has them."""
-    return Recipe(METHODS[method], *preset(method, task, shots, source, clip))
+    frames = []
+    for plan in list(plans):
+        start = time.perf_counter()
+        results = execute(plan, bar=False).results
+        frames.append(results.assign(seconds=time.perf_counter() - start))
+    if not frames:
+        raise ValueError("nothing to run: name at least one dataset, method, seed and number of shots.")
+    return pd.concat(frames, ignore_index=True)
 
 
 def base_to_novel(
     clip: FrozenCLIP,
     datasets: Iterable[ClassificationDataset],
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[Method] | Method = tuple(METHODS),
     seeds: Sequence[int] = SEEDS,
     shots: int = SHOTS,
 ) -> pd.DataFrame:
-    """Tidy rows (method, dataset, seed, split, accuracy, seconds) of training on base and testing on novel classes.
+    """Rows of `run_plans` of training on base classes, tested on base and novel ones, for every combination.
 
-    Settings are `preset`'s. `split` is "base", "novel" or "hm" (their harmonic mean), accuracies are percent, seconds
-    are those of building, training and testing one cell. Raises ValueError for an unknown method.
+    `split` is "base", "novel" or "hm" (their harmonic mean). `methods` are names of METHODS or learner classes of
+    your own; settings are those of `make_plan`.
 
     >>> base_to_novel(load_clip(), [open_dataset("zodiac")], ["zeroshot", "maple"], seeds=[1])
     """
-
-    def cell(data: ClassificationDataset, method: str, seed: int) -> dict[str, float]:
-        settings = recipe(method, "base-to-novel", shots, data.name, clip)
-        return train_on_base(clip, data, settings, seed, shots)[1]
-
-    return _sweep(datasets, methods, seeds, cell)
+    return run_plans(
+        make_plan(method, data, clip, "base-to-novel", shots=shots, seed=seed)
+        for data in datasets
+        for method in _several(methods)
+        for seed in seeds
+    )
 
 
 def few_shot_curve(
     clip: FrozenCLIP,
     datasets: Iterable[ClassificationDataset],
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[Method] | Method = tuple(METHODS),
     seeds: Sequence[int] = SEEDS,
-    shots: Sequence[int] = CURVE,
+    shots: Sequence[int] | int = CURVE,
 ) -> pd.DataFrame:
-    """Tidy rows (method, dataset, seed, split, accuracy, seconds, shots) of training and testing on all classes.
-
-    `split` is "all". Settings as in `base_to_novel`; those that nobody published are derived (see `preset`).
+    """Rows of `run_plans` of training and testing on all classes with some numbers of shots; `split` is "all".
 
     >>> few_shot_curve(load_clip(), [open_dataset("zodiac")], ["coop"], seeds=[1], shots=[1, 16])
     """
-    datasets, frames = list(datasets), []
-    for count in [shots] if isinstance(shots, int) else shots:
-
-        def cell(data: ClassificationDataset, method: str, seed: int, count: int = count) -> dict[str, float]:
-            settings = recipe(method, "few-shot", count, data.name, clip)
-            return train_on_all(clip, data, {"all": data}, settings, seed, count)[1]
-
-        frames.append(_sweep(datasets, methods, seeds, cell).assign(shots=count))
-    if not frames:
-        raise ValueError("nothing to run: name at least one number of shots.")
-    return pd.concat(frames, ignore_index=True)
+    datasets = list(datasets)
+    return run_plans(
+        make_plan(method, data, clip, "few-shot", shots=count, seed=seed)
+        for count in ([shots] if isinstance(shots, int) else shots)
+        for data in datasets
+        for method in _several(methods)
+        for seed in seeds
+    )
 
 
 def cross_dataset(
     clip: FrozenCLIP,
     source: ClassificationDataset,
     targets: Iterable[ClassificationDataset],
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[Method] | Method = tuple(METHODS),
     seeds: Sequence[int] = SEEDS,
     shots: int = SHOTS,
 ) -> pd.DataFrame:
-    """Tidy rows (method, dataset, seed, split, accuracy, seconds) of training on all of `source`, testing elsewhere.
+    """Rows of `run_plans` of training on all of `source` and testing on it and on other datasets.
 
     `dataset` is the one trained on, `split` the one tested on: the source itself first, then the targets.
 
     >>> cross_dataset(load_clip(), open_dataset("objects"), [open_dataset("zodiac")], ["maple"], seeds=[1])
     """
-    tests = {data.name: data for data in [source, *targets]}
-    return _transfer("cross-dataset", clip, source, tests, methods, seeds, shots)
+    targets = list(targets)
+    return run_plans(
+        make_plan(method, source, clip, "cross-dataset", shots=shots, seed=seed, targets=targets)
+        for method in _several(methods)
+        for seed in seeds
+    )
 
 
 def domain_generalisation(
     clip: FrozenCLIP,
     source: ClassificationDataset,
     domains: Mapping[str, ClassificationDataset],
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[Method] | Method = tuple(METHODS),
     seeds: Sequence[int] = SEEDS,
     shots: int = SHOTS,
 ) -> pd.DataFrame:
@@ -136,63 +113,15 @@ def domain_generalisation(
     >>> sketch = open_dataset("objects", variant="sketch")
     >>> domain_generalisation(load_clip(), open_dataset("objects"), {"sketch": sketch}, ["maple"])
     """
-    return _transfer("domain-generalisation", clip, source, {source.name: source, **domains}, methods, seeds, shots)
+    return run_plans(
+        make_plan(method, source, clip, "domain-generalisation", shots=shots, seed=seed, targets=domains)
+        for method in _several(methods)
+        for seed in seeds
+    )
 
 
-def train_on_base(
-    clip: FrozenCLIP, data: ClassificationDataset, settings: Recipe, seed: int, shots: int
-) -> tuple[PromptLearner, dict[str, float]]:
-    """The learner trained on base classes, and its accuracies {"base", "novel", "hm"} in percent."""
-    halves = base_and_novel_of(data)
-    learner = trained(clip, halves["base"], settings.sample(halves["base"], shots, seed), settings, seed)
-    return learner, with_harmonic_mean(settings.measure(clip, learner, halves))
-
-
-def train_on_all(
-    clip: FrozenCLIP,
-    source: ClassificationDataset,
-    tests: Mapping[str, ClassificationDataset],
-    settings: Recipe,
-    seed: int,
-    shots: int,
-) -> tuple[PromptLearner, dict[str, float]]:
-    """The learner trained on all classes of `source`, and its accuracy in percent on each of `tests`."""
-    learner = trained(clip, source, settings.sample(source, shots, seed), settings, seed)
-    return learner, settings.measure(clip, learner, tests)
-
-
-def base_and_novel_of(data: ClassificationDataset) -> dict[str, Any]:
-    """{"base": ..., "novel": ...}: the dataset's first half of the classes, and the rest."""
-    halves = base_and_novel(len(data.class_names))
-    return {split: data.subset(half) for split, half in zip(("base", "novel"), halves, strict=True)}
-
-
-def with_harmonic_mean(found: dict[str, float]) -> dict[str, float]:
-    """Accuracies {"base", "novel"} in percent, and their harmonic mean "hm"."""
-    return found | {"hm": harmonic_mean(found["base"], found["novel"])}
-
-
-def trained(
-    clip: FrozenCLIP, data: ClassificationDataset, train_set: ClassificationDataset, settings: Recipe, seed: int
-) -> PromptLearner:
-    """A learner for the classes of `data`, trained on `train_set`; zero-shot takes the data's template.
-
-    Image features are cached for learners that leave the image tower alone, unless `train_set.augmented` says that its
-    pictures change from one epoch to the next (photographs; drawn ones have no augmentation).
-    """
-    if settings.kind in UNTRAINED:
-        return ZeroShot(templates=data.template)
-    make: Any = settings.kind
-    with seeded(derived_seed(seed)):
-        learner: PromptLearner = make(clip, **settings.learner_kwargs)
-    model = PromptedCLIP(clip, learner, data.class_names, settings.chunk)
-    cache = not learner.vision_prompts() and not train_set.augmented
-    fit(model, train_set, **{"seed": seed, "cache_features": cache, "bar": False} | settings.fit_kwargs)
-    return learner
-
-
-def summary(results: pd.DataFrame) -> pd.DataFrame:
-    """A row per (dataset, method) with "mean ± std" over the seeds of each split, and mean seconds per cell.
+def summarise(results: pd.DataFrame) -> pd.DataFrame:
+    """A row per (dataset, method) with "mean ± std" over the seeds of each split, and mean seconds per run.
 
     The standard deviation is that of the sample (n - 1); a single seed has none.
     """
@@ -204,42 +133,6 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     return table.assign(seconds=seconds.round(1)).reset_index()
 
 
-def _transfer(
-    task: str,
-    clip: FrozenCLIP,
-    source: ClassificationDataset,
-    tests: Mapping[str, ClassificationDataset],
-    methods: Sequence[str],
-    seeds: Sequence[int],
-    shots: int,
-) -> pd.DataFrame:
-    """The rows of `cross_dataset` and `domain_generalisation`."""
-
-    def cell(data: ClassificationDataset, method: str, seed: int) -> dict[str, float]:
-        return train_on_all(clip, data, tests, recipe(method, task, shots, data.name, clip), seed, shots)[1]
-
-    return _sweep([source], methods, seeds, cell)
-
-
-def _sweep(
-    datasets: Iterable[ClassificationDataset],
-    methods: Sequence[str],
-    seeds: Sequence[int],
-    cell: Callable[[ClassificationDataset, str, int], dict[str, float]],
-) -> pd.DataFrame:
-    """Tidy rows of `cell(data, method, seed)`, which gives {split: accuracy}, for every combination."""
-    methods = [methods] if isinstance(methods, str) else list(methods)
-    for method in methods:
-        require_name("method", method, METHODS)
-    datasets = list(datasets)
-    if not all(isinstance(data, ClassificationDataset) for data in datasets):
-        raise ValueError(f"datasets must be a list of datasets, such as [open_dataset('zodiac')], got {datasets}.")
-    rows = []
-    for data, method, seed in ((data, method, seed) for data in datasets for method in methods for seed in seeds):
-        start = time.perf_counter()
-        found = cell(data, method, seed)
-        seconds = time.perf_counter() - start
-        rows += [(method, data.name, seed, split, value, seconds) for split, value in found.items()]
-    if not rows:
-        raise ValueError("nothing to run: name at least one dataset, method and seed.")
-    return pd.DataFrame(rows, columns=["method", "dataset", "seed", "split", "accuracy", "seconds"])
+def _several(methods: Sequence[Method] | Method) -> Sequence[Method]:
+    """Methods as a sequence, even if only one is named."""
+    return [methods] if isinstance(methods, str | type) else methods

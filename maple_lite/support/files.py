@@ -23,6 +23,15 @@ def data_folder() -> Path:
     return checkout / "data" if (checkout / "pyproject.toml").is_file() else package / "data"
 
 
+def file_stem(name: str) -> str:
+    """The name of a task or table as files have it, without an ending.
+
+    >>> file_stem("base-to-novel")
+    'base_to_novel'
+    """
+    return name.replace("-", "_")
+
+
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     """Has `write` fill a temporary file beside `path` and puts it there at once, so that no reader sees half of it.
 

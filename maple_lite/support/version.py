@@ -15,7 +15,7 @@ DECIDING = (
     *(f"datasets/glyphs/{module}" for module in ("drawn", "glyphs", "painting", "styles")),
     *(f"datasets/emoji/{module}" for module in ("composing", "fonts", "grounds", "looks")),
     *(f"datasets/emoji/{module}" for module in ("placing", "sprites", "table")),
-    *(f"experiments/{module}" for module in ("ablations", "grid", "tasks")),
+    *(f"experiments/{module}" for module in ("ablations", "grid", "plan", "run")),
 )
 """The modules that decide a result. A change of their code makes another version, one of comments does not."""
 

@@ -17,7 +17,7 @@ def drawn(items, count, stream):
 KEEP = "return [one for one in first if one[1] < half], [one for one in second if one[1] < half]"
 DRAW = "first = drawn(train, shots, stream)\nsecond = drawn(val, min(shots, 4), stream)\n"
 PIECES = "start, *rest = theirs.split('.')\nif start != 'prompt_learner':\n    return None\n"
-PAPER = 'table = paper("base_to_novel").pivot(index="dataset", columns="method", values="{}")\n'
+PAPER = 'table = read_paper("base-to-novel").pivot(index="dataset", columns="method", values="{}")\n'
 
 
 def run_steps(body: str) -> str:

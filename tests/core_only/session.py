@@ -14,7 +14,7 @@ COMMANDS = (
     "presets --task cross-dataset --model tiny",
     "datasets --root .",
     "train --method coop --dataset zodiac --shots 1 --epochs 1 --device cpu --output coop.safetensors",
-    "benchmark --cluster tcp://127.0.0.1:9 --tasks base_to_novel",
+    "benchmark --cluster tcp://127.0.0.1:9 --tables base-to-novel",
 )
 MODULES = ("course.plots", "course.ladder", "course.gallery")
 

@@ -12,7 +12,7 @@ import pandas as pd
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, call, number
 from maple_lite.course.teach.values import describe
-from maple_lite.experiments.published import paper
+from maple_lite.experiments.published import read_paper
 from maple_lite.protocol import base_and_novel, few_shot
 from maple_lite.storage.official import official_names
 
@@ -375,17 +375,17 @@ SAMPLE = Exercise(
 
 def _gains(column: str = "hm", other: str = "cocoop") -> pd.Series:
     """What MaPLe gains over another method on each dataset of the paper's table, in points."""
-    table = paper("base_to_novel").pivot(index="dataset", columns="method", values=column)
+    table = read_paper("base-to-novel").pivot(index="dataset", columns="method", values=column)
     return table["maple"] - table[other]
 
 
 def _of_averages() -> float:
-    table = paper("base_to_novel_average").set_index("method").hm
+    table = read_paper("base-to-novel-average").set_index("method").hm
     return table["maple"] - table["cocoop"]
 
 
 def _of_medians() -> float:
-    table = paper("base_to_novel").pivot(index="dataset", columns="method", values="hm").median()
+    table = read_paper("base-to-novel").pivot(index="dataset", columns="method", values="hm").median()
     return table["maple"] - table["cocoop"]
 
 

@@ -59,7 +59,7 @@ def plot_few_shot(curves: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any
     Zero-shot, which learns nothing, is dashed. `kwargs` go to the lines. Raises ValueError for an unknown method or a
     missing column.
 
-    >>> plot_few_shot(over_seeds(unchanged(stored("few_shot")), "method", "shots"))
+    >>> plot_few_shot(average_over_seeds(drop_variants(read_results("few-shot")), "method", "shots"))
     """
     require_columns(curves, "method", "shots", "mean")
     ax = plt.gca() if ax is None else ax
@@ -82,11 +82,11 @@ def plot_levels(levels: pd.DataFrame, method: str = "maple", *, ax: Axes | None 
     """Accuracy over the numeric levels of one factor, a line per split with error bars; a dotted line marks the preset.
 
     `levels` has columns level (a number), split ("base", "novel", "hm" or "all") and mean (percent), and as it has
-    them std (percent) for the error bars, preset (True at the method's own level) and factor: what `levels` of
+    them std (percent) for the error bars, preset (True at the method's own level) and factor: what `compare_levels` of
     `maple_lite.experiments.summaries` returns. Lines have the colour of `method`; `kwargs` go to them.
     Raises ValueError for an unknown method or split, a missing column, or levels that are words.
 
-    >>> plot_levels(levels(stored("ablations"), "depth", preset="5"))
+    >>> plot_levels(compare_levels(read_results("ablations"), "depth", preset="5"))
     """
     require_columns(levels, "level", "split", "mean")
     if not pd.api.types.is_numeric_dtype(levels.level):

@@ -33,7 +33,7 @@ def plot_targets(accuracies: pd.DataFrame, *, ax: Axes | None = None, **kwargs: 
     `accuracies` has columns method, split (the test set) and mean in percent, and std for error bars; rows come in
     the order of the frame. `kwargs` go to the dots. Raises ValueError for an unknown method or a missing column.
 
-    >>> plot_targets(over_seeds(unchanged(stored("transfer")), "method", "split"))
+    >>> plot_targets(average_over_seeds(drop_variants(read_results("transfer")), "method", "split"))
     """
     require_columns(accuracies, "method", "split", "mean")
     ax = plt.gca() if ax is None else ax
@@ -71,10 +71,11 @@ def plot_variants(levels: pd.DataFrame, method: str = "maple", *, ax: Axes | Non
 
     `levels` has columns level (words), split ("base", "novel", "hm" or "all") and mean in percent, and as it has them
     std for error bars and preset (True for the unchanged method, whose harmonic mean gets a dotted line): what
-    `levels` of `maple_lite.experiments.summaries` returns. Dots have the colour of `method`; `kwargs` go to them.
+    `compare_levels` of `maple_lite.experiments.summaries` returns. Dots have the colour of `method`, and `kwargs` go to
+    them.
     Raises ValueError for an unknown method or split, or a missing column.
 
-    >>> plot_variants(levels(stored("ablations"), "coupling"))
+    >>> plot_variants(compare_levels(read_results("ablations"), "coupling"))
     """
     require_columns(levels, "level", "split", "mean")
     ax = plt.gca() if ax is None else ax

@@ -30,11 +30,11 @@ def plot_gains(
     """Bars of one method's gain per dataset in percentage points, the largest on top, and a dashed line at their mean.
 
     `gains` has columns method, dataset, gain, and std for error bars, and one row per dataset: rows of one method and
-    one split of what `summaries.gains` returns. `order` names the datasets from above, where panels
-    should agree. `kwargs` go to the bars. Raises ValueError for several methods or splits, an unknown method, a
-    missing column, or an order of other datasets.
+    one split of what `compute_gains` returns. `order` names the datasets from above, so that panels can agree. `kwargs`
+    go to the bars. Raises ValueError for several methods or splits, an unknown method, a missing column, or an order of
+    other datasets.
 
-    >>> table = gains(stored("base_to_novel"))
+    >>> table = compute_gains(read_results("base-to-novel"))
     >>> plot_gains(table[(table.method == "maple") & (table.split == "novel")])
     """
     require_columns(gains, "method", "dataset", "gain")
@@ -64,7 +64,8 @@ def plot_gains_by_shift(gains: pd.DataFrame, *, ax: Axes | None = None, **kwargs
     dataset. The title says Spearman's rank correlation. `kwargs` go to the points. Raises ValueError for several
     methods or splits, an unknown method, or a missing column.
 
-    >>> table = gains(stored("base_to_novel")).merge(shifts(stored("zero_shot")), on="dataset")
+    >>> gains, shifts = compute_gains(read_results("base-to-novel")), compute_shifts(read_results("zero-shot"))
+    >>> table = gains.merge(shifts, on="dataset")
     >>> plot_gains_by_shift(table[(table.method == "maple") & (table.split == "hm")])
     """
     require_columns(gains, "method", "dataset", "gain", "shift")

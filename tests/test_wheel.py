@@ -46,7 +46,7 @@ def test_the_wheel_holds_what_the_package_reads_and_no_more(wheel):
     code = {f"maple_lite/{path.relative_to(ROOT / 'maple_lite')}" for path in (ROOT / "maple_lite").rglob("*.py")}
     assert {*code, "maple_lite/py.typed", "maple_lite/data/expected.json"} <= set(names)
     tops = {name.split("/")[2] for name in names if name.startswith("maple_lite/data/")}
-    assert tops == {"expected.json", "glyphs", "glyphs.csv", "paper", "results", "tiny-clip"}
+    assert tops == {"expected.json", "glyphs", "glyphs.csv", "paper", "pictures.csv", "results", "tiny-clip"}
     assert not [name for name in names if "learners/" in name]
     assert not [
         name for name in names if name.split("/")[0] not in ("maple_lite", f"maple_lite-{__version__}.dist-info")

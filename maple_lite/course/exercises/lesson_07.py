@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.course.exercises.lesson_04 import NAMES
-from maple_lite.course.exercises.shared import draw, kept, small_clip
-from maple_lite.course.teach.causes import cause_of_type, mismatch
+from maple_lite.course.exercises.shared import STD, cause_of_spread, draw, kept, small_clip
+from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, choice, equals, invariant, number
+from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe, is_number, literal
 from maple_lite.learners import IVLP, MaPLe, PromptLearner, random_prompt
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.support.seeds import seeded
 
 DEPTH, N_CTX = 3, 4  # of the checks' prompts; the small CLIP has 3 text layers
-TEXT, VISION = 48, 64  # widths of the small CLIP
-STD = 0.02  # of random prompts
+TEXT, VISION, JOINT = 48, 64, 32  # widths of the small CLIP
 
 
 # 07.1: prompts for both towers
@@ -41,10 +41,80 @@ def independent_prompts(clip: FrozenCLIP, words: Tensor, depth: int) -> tuple[nn
 WORDS = draw(N_CTX, TEXT, seed=7) * 0.3
 
 
-def _made(fn: Function, words: Tensor = WORDS, depth: int = DEPTH) -> tuple[Any, Any]:
+START = """
+def independent_prompts(clip, words, depth):
+    n = len(words)
+    deeper = [torch.randn(n, clip.text_width) * 0.02 for _ in range(depth - 1)]
+    text = torch.nn.ParameterList([words.clone(), *deeper])
+    random = [torch.randn(n, clip.vision_width) * 0.02 for _ in range(depth)]
+    vision = torch.nn.ParameterList(random)
+    return text, vision
+"""
+TEXT_DRAW, VISION_DRAW = "torch.randn(n, clip.text_width) * 0.02", "torch.randn(n, clip.vision_width) * 0.02"
+DEEPER, RANDOM = f"deeper = [{TEXT_DRAW} for _ in range(depth - 1)]", f"random = [{VISION_DRAW} for _ in range(depth)]"
+MADE, SIZES = "List(random)", "n, clip.vision_width"
+
+START_MISTAKES = Mistakes(
+    {
+        "plain lists": Mistake(words="a plain list hides its prompts", patch={"torch.nn.ParameterList": "list"}),
+        "one list": Mistake(words="only one list is returned", patch={"return text, vision": "return text"}),
+        "no return": Mistake(words="did you forget it?", patch={"return": "made ="}),
+        "a tensor per tower": Mistake(words="one tensor for all layers", patch={MADE: "(torch.stack(random))"}),
+        "a random one too many": Mistake(
+            "the words are the prompt of the first layer: only depth - 1 random ones follow", {"depth - 1": "depth"}
+        ),
+        "a vision prompt too few": Mistake(
+            "the vision tower has no words, so that all of its depth prompts are random",
+            {"range(depth)": "range(depth - 1)"},
+        ),
+        "shallow": Mistake(words="only the first layer has a prompt", patch={MADE: "List(random[:1])"}),
+        "vision as wide as text": Mistake(
+            words="this is the width of the other tower: vision prompts", patch={"vision_width": "text_width"}
+        ),
+        "text as wide as vision": Mistake(
+            words="this is the width of the other tower: text prompts", patch={"text_width": "vision_width"}
+        ),
+        "the joint width": Mistake(words="this is the joint width D", patch={"vision_width": "embed_dim"}),
+        "transposed": Mistake(words="tokens come first, then their numbers", patch={SIZES: "clip.vision_width, n"}),
+        "one token": Mistake(words="this is one token; a prompt has", patch={SIZES: "clip.vision_width"}),
+        "always two tokens": Mistake(words="read it from words", patch={"len(words)": "2"}),
+        "words at the end": Mistake(
+            words="stand in another one: put them in front", patch={"words.clone(), *deeper": "*deeper, words.clone()"}
+        ),
+        "no words": Mistake(words="it should start as the words", patch={"words.clone()": TEXT_DRAW}),
+        "scaled words": Mistake(words="the words were scaled", patch={"words.clone()": "words * 0.02"}),
+        "words in every layer": Mistake(
+            words="the words are for the first layer alone", patch={TEXT_DRAW: "words.clone()"}
+        ),
+        "spread 1": Mistake(words="torch.randn has a standard deviation of 1", patch={" * 0.02": ""}),
+        "zeros": Mistake(words="all tokens start alike", patch={VISION_DRAW: f"torch.zeros({SIZES})"}),
+        "the variance": Mistake(words="squared once too often", patch={"0.02": "0.02**2"}),
+        "torch.rand": Mistake(words="torch.rand draws from 0 to 1", patch={"randn": "rand"}),
+        "frozen vision": Mistake(words="here, both towers learn", patch={MADE: f"{MADE}.requires_grad_(False)"}),
+        "one prompt in all layers": Mistake(
+            words="repeats one tensor", patch={RANDOM: f"random = [torch.nn.Parameter({VISION_DRAW})] * depth"}
+        ),
+        "copies of one prompt": Mistake(
+            words="draw again for every layer and tower", patch={MADE: "List(random[0].clone() for _ in random)"}
+        ),
+        "seeded inside": Mistake(
+            words="something seeds torch inside", patch={"len(words)": "len(words)\ntorch.manual_seed(0)"}
+        ),
+        "vision first": Mistake(
+            words="finish the list of text prompts first",
+            patch={"n = len(words)": f"n = len(words)\n{RANDOM}", RANDOM: ""},
+        ),
+        "words themselves": Mistake(words="the very tensor that was passed in", patch={"words.clone()": "words"}),
+    },
+    START,
+    {"torch": torch},
+)
+
+
+def _made(fn: Function, words: Tensor = WORDS) -> tuple[Any, Any]:
     """What a submission makes for the small CLIP, by a fixed start of the random numbers."""
     with seeded(3):
-        came = fn(small_clip(), words.clone(), depth)
+        came = fn(small_clip(), words.clone(), DEPTH)
     if not isinstance(came, tuple | list) or isinstance(came, nn.ParameterList) or len(came) != 2:
         cause = "return both lists, separated by a comma: return text, vision"
         if came is None:
@@ -67,13 +137,10 @@ def _two_lists(fn: Function) -> None:
             raise Finding(f"{tower} prompts in a torch.nn.ParameterList", describe(prompts), cause)
         if len(prompts) != DEPTH:
             cause = f"the list needs one prompt for each of the {DEPTH} layers"
-            if tower == "text" and len(prompts) == DEPTH + 1:
-                cause = "the words are the prompt of the first layer: only depth - 1 random ones follow"
-            elif tower == "vision" and len(prompts) == DEPTH - 1:
-                cause = "the vision tower has no words, so that all of its depth prompts are random"
-            elif len(prompts) == 1:
+            if len(prompts) == 1:
                 cause = "only the first layer has a prompt: deep prompting gives every layer below depth its own"
-            raise Finding(f"{DEPTH} {tower} prompts, for a depth of {DEPTH}", f"{len(prompts)} {tower} prompts", cause)
+            expected, came = f"{DEPTH} {tower} prompts, for a depth of {DEPTH}", f"{len(prompts)} {tower} prompts"
+            raise Finding(expected, came, cause, [tower, len(prompts)])
 
 
 def _sizes(fn: Function) -> None:
@@ -83,17 +150,15 @@ def _sizes(fn: Function) -> None:
             shape = tuple(prompt.shape)
             if shape == (N_CTX, width):
                 continue
-            cause = f"n is len(words), the width is clip.{tower}_width"
-            if shape == (N_CTX, other):
-                cause = f"this is the width of the other tower: {tower} prompts are clip.{tower}_width wide"
-            elif shape == (width, N_CTX):
-                cause = "tokens come first, then their numbers: [n, width]"
-            elif shape == (N_CTX, small_clip().embed_dim):
-                cause = f"this is the joint width D; prompts live inside the tower: clip.{tower}_width"
-            elif shape == (width,):
-                cause = f"this is one token; a prompt has n = len(words) = {N_CTX} of them"
-            elif len(shape) == 2 and shape[1] == width:
-                cause = f"n is len(words), here {N_CTX}: read it from words"
+            causes = {
+                (N_CTX, other): f"this is the width of the other tower: {tower} prompts are clip.{tower}_width wide",
+                (width, N_CTX): "tokens come first, then their numbers: [n, width]",
+                (N_CTX, JOINT): f"this is the joint width D; prompts live inside the tower: clip.{tower}_width",
+                (width,): f"this is one token; a prompt has n = len(words) = {N_CTX} of them",
+            }
+            cause = causes.get(
+                shape, f"n is len(words), here {N_CTX}: read it from words; clip.{tower}_width is the width"
+            )
             expected = f"{tower} prompt {layer} of [n, {'d_t' if tower == 'text' else 'd_v'}] = [{N_CTX}, {width}]"
             raise Finding(expected, describe(prompt.data), cause)
 
@@ -102,51 +167,26 @@ def _starts(fn: Function) -> None:
     """The first text prompt is the words, and the others are small random numbers."""
     text = _made(fn)[0]
     if not agree(WORDS, text[0].data, 1e-6):
-        causes = {
-            "the words are the prompt of the first layer, and stand in another one: put them in front": any(
-                agree(WORDS, prompt.data, 1e-6) for prompt in text
-            ),
-            "the words were scaled: use them as they are": bool(
-                F.cosine_similarity(WORDS.flatten(), text[0].data.flatten(), dim=0) > 0.99
-            ),
-        }
-        cause = next((cause for cause, found in causes.items() if found), "it is random: it should start as the words")
+        cause = "it is random: it should start as the words"
+        if any(agree(WORDS, prompt.data, 1e-6) for prompt in text):
+            cause = "the words are the prompt of the first layer, and stand in another one: put them in front"
+        elif F.cosine_similarity(WORDS.flatten(), text[0].data.flatten(), dim=0) > 0.99:
+            cause = "the words were scaled: use them as they are"
         raise Finding("words as the text prompt of layer 0", "another tensor there", cause)
-    with seeded(3):
-        plenty = [
-            ("text", fn(small_clip(), WORDS.repeat(50, 1), DEPTH)[0][1:]),
-            ("vision", fn(small_clip(), WORDS.repeat(50, 1), DEPTH)[1]),
-        ]
-    for tower, prompts in plenty:  # 200 tokens, so that mean and spread are sharp
+    text, vision = _made(fn, WORDS.repeat(50, 1))  # 200 tokens, so that mean and spread are sharp
+    for tower, prompts in (("text", text[1:]), ("vision", vision)):
         for prompt in prompts:
             _require_random(tower, prompt.data)
 
 
 def _require_random(tower: str, prompt: Tensor) -> None:
     """Finding unless a prompt of many tokens looks drawn from N(0, 0.02^2)."""
-    mean, std = prompt.mean().item(), prompt.std().item()
-    if abs(std / STD - 1) < 0.1 and abs(mean) < 0.1 * STD:
-        return
-    cause = f"its spread should be {STD}: torch.randn(...) * {STD}"
-    if prompt.shape == (50 * N_CTX, TEXT) and agree(WORDS.repeat(50, 1), prompt, 1e-6):
+    cause = cause_of_spread(prompt)
+    if tower == "text" and agree(WORDS.repeat(50, 1), prompt, 1e-6):
         cause = "the words are for the first layer alone; the deeper text prompts start at random"
-    elif std == 0:
-        cause = "all of its tokens are equal, and would get equal gradients for ever: draw them at random"
-    elif abs(std / 1 - 1) < 0.1:
-        cause = f"torch.randn has spread 1: multiply it by {STD}"
-    elif abs(std / STD**2 - 1) < 0.1:
-        cause = f"{STD} is the standard deviation, and not the variance: multiply by {STD}, once"
-    elif abs(mean) > 0.3 * std:
-        cause = "the numbers are all on one side of 0: torch.rand draws from 0 to 1, torch.randn around 0"
-    elif abs(std / (STD / 3**0.5) - 1) < 0.1:
-        cause = "these are uniform numbers; torch.randn draws normal ones"
-    elif abs(std / STD - 2**0.5) < 0.1:
-        cause = "two random tensors were added"
-    raise Finding(
-        f"random {tower} prompts, mean 0 and standard deviation {STD}",
-        f"mean {mean:.2g} and standard deviation {std:.2g}",
-        cause,
-    )
+    if cause:
+        came = f"mean {prompt.mean():.2g} and standard deviation {prompt.std():.2g}"
+        raise Finding(f"random {tower} prompts, mean 0 and standard deviation {STD}", came, cause)
 
 
 def _all_learn(fn: Function) -> None:
@@ -164,9 +204,7 @@ def _own_numbers(fn: Function) -> None:
     with seeded(3):
         text, vision = getattr(fn, "on_originals", fn)(small_clip(), words, DEPTH)
     if text[0].data_ptr() == words.data_ptr():
-        cause = (
-            "the parameter is the very tensor that was passed in, so that training would write into it: words.clone()"
-        )
+        cause = "the parameter is the very tensor that was passed in: training would write into it, take words.clone()"
         raise Finding("a copy of words", "words itself", cause)
     named = [(f"text.{i}", p) for i, p in enumerate(text)] + [(f"vision.{i}", p) for i, p in enumerate(vision)]
     for place, (name, prompt) in enumerate(named):
@@ -187,7 +225,7 @@ def _drawn_in_order(fn: Function) -> None:
     with seeded(5):
         second = fn(small_clip(), WORDS.clone(), DEPTH)[1][0].data
     if agree(first, second, 1e-7):
-        cause = "something seeds torch inside the function, so that all starts are one: the notebook seeds around it"
+        cause = "something seeds torch inside the function, so that every start is the same: leave seeds to the caller"
         raise Finding("other random numbers from another start", "the same again", cause)
     with seeded(3):
         begin = random_prompt(N_CTX, VISION, first.device)
@@ -218,6 +256,7 @@ PROMPTS = Exercise(
         "clip.vision_width. Return text, vision.",
     ),
     meaning="Two lists of parameters, and not one number that both towers share: that is IVLP.",
+    mistakes=START_MISTAKES,
 )
 
 
@@ -227,31 +266,7 @@ NUMBERS = Exercise(
     number="07.2",
     title="Count IVLP's parameters",
     reference=2 * 12 * 512 + 2 * 12 * 768,
-    facets=(
-        number(
-            30_720,
-            0.5,
-            {
-                12_288: "this is the text tower alone, 2 x 12 x 512: the image tower's prompts are missing",
-                18_432: "this is the image tower alone, 2 x 12 x 768: the text tower's prompts are missing",
-                24_576: "you took 512 for both towers: prompts of the image tower are 768 wide. (It is also the number "
-                "of deep language prompting with its four tokens)",
-                36_864: "you took 768 for both towers: prompts of the text tower are 512 wide",
-                2_560: "this is one layer: every prompted layer has prompts of its own",
-                15_360: "this is one token in every layer: n is 2",
-                30_208: "the first text prompt counts, too: it starts as words, and then it learns",
-                29_696: "the first text prompt counts, too: it starts as words, and then it learns",
-                28_160: "the first layer counts, too: 12 prompted layers, not 11",
-                23_040: "this is a depth of 9, which is MaPLe's; IVLP prompts all 12 layers",
-                61_440: "four tokens in every layer: IVLP has 2",
-                9_437_184: "the two towers' numbers are added, and not multiplied: neither sees the other's",
-                1_280: "this is one token in one layer: times the tokens, times the layers",
-                3_072: "this is our tiny CLIP, 6 layers of width 128: take the widths and layers of ViT-B/16",
-                3_555_072: "this is MaPLe, with its couplings",
-                73_728: "this is VPT's number, with 8 tokens in the image tower alone",
-            },
-        ),
-    ),
+    facets=(number(30_720, 0.5),),
     hints=(
         "Count one tower, then the other, and add. Where does a prompt's width come from?",
         "A tower has 12 prompts, one per layer; a prompt has 2 tokens; a token has as many numbers as the tower is "
@@ -259,6 +274,54 @@ NUMBERS = Exercise(
         "2 * 12 * 512 + 2 * 12 * 768.",
     ),
     meaning="Both towers together learn fewer than half as many numbers as VPT's 73,728 in one.",
+    mistakes=Mistakes(
+        {
+            "text alone": Mistake(
+                "this is the text tower alone, 2 x 12 x 512: the image tower's prompts are missing", value=2 * 12 * 512
+            ),
+            "vision alone": Mistake(
+                "this is the image tower alone, 2 x 12 x 768: the text tower's prompts are missing", value=2 * 12 * 768
+            ),
+            "one width for both": Mistake(
+                "you took 512 for both towers: prompts of the image tower are 768 wide. (It is also the number of deep "
+                "language prompting with its four tokens)",
+                value=2 * 2 * 12 * 512,
+            ),
+            "the other width": Mistake(
+                "you took 768 for both towers: prompts of the text tower are 512 wide", value=2 * 2 * 12 * 768
+            ),
+            "one layer": Mistake(
+                "this is one layer: every prompted layer has prompts of its own", value=2 * (512 + 768)
+            ),
+            "one token": Mistake("this is one token in every layer: n is 2", value=12 * (512 + 768)),
+            "the words are free": Mistake(
+                "the first text prompt counts, too: it starts as words, and then it learns",
+                value=2 * 12 * 1280 - 2 * 512,
+            ),
+            "one of the words is free": Mistake(
+                "the first text prompt counts, too: it starts as words, and then it learns", value=2 * 12 * 1280 - 512
+            ),
+            "eleven layers": Mistake("the first layer counts, too: 12 prompted layers, not 11", value=2 * 11 * 1280),
+            "MaPLe's depth": Mistake(
+                "this is a depth of 9, which is MaPLe's; IVLP prompts all 12 layers", value=2 * 9 * 1280
+            ),
+            "four tokens": Mistake("four tokens in every layer: IVLP has 2", value=4 * 12 * 1280),
+            "multiplied": Mistake(
+                "the two towers' numbers are added, and not multiplied: neither sees the other's",
+                value=2 * 12 * 512 * 768,
+            ),
+            "neither tokens nor layers": Mistake(
+                "this is one token in one layer: times the tokens, times the layers", value=512 + 768
+            ),
+            "MaPLe's": Mistake("this is MaPLe, with its couplings", value=3_555_072),
+            "VPT's": Mistake("this is VPT's number, with 8 tokens in the image tower alone", value=8 * 12 * 768),
+            "the tiny CLIP's": Mistake(
+                "this is our tiny CLIP, 6 layers of width 128: take the widths and layers of ViT-B/16",
+                value=2 * 2 * 6 * 128,
+            ),
+            "words": Mistake(words="write digits", value="30 thousand"),
+        },
+    ),
 )
 
 
@@ -276,28 +339,128 @@ def new_model() -> PromptedCLIP:
 
 def gradient_norms(model: PromptedCLIP, images: Tensor, labels: Tensor) -> dict[str, float]:
     """{parameter: norm of the gradient of the cross-entropy} of what the learner of `model` learns; frozen ones 0."""
-    return _norms_of(model, images, labels)
+    model.zero_grad()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    named = model.learner.named_parameters()
+    return {name: 0.0 if w.grad is None else w.grad.norm().item() for name, w in named}
 
 
-def _norms_of(
-    model: PromptedCLIP,
-    images: Tensor,
-    labels: Tensor,
-    *,
-    norm: Callable[[Tensor], Tensor] = torch.linalg.vector_norm,
-    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
-    weights: bool = False,
-) -> dict[str, float]:
-    """`gradient_norms`; with another norm, another loss, or of the parameters themselves, the known mistakes."""
-    named = dict(model.learner.named_parameters())
-    asking = {name: weight for name, weight in named.items() if weight.requires_grad}
-    gradients = torch.autograd.grad(loss(model(images), labels), list(asking.values()))
-    found = dict(zip(asking, asking.values() if weights else gradients, strict=True))
-    return {name: norm(found[name].detach()).item() if name in found else 0.0 for name in named}
+ZERO, BACKWARD, LOSS = "model.zero_grad()", "loss.backward()", "F.cross_entropy(model(images), labels)"
+IF, NORM = "0.0 if w.grad is None else ", "w.grad.norm().item()"
+NORMS = f"{{name: {IF}{NORM} for name, w in named}}"
 
 
-def _wrong(**changes: Any) -> Function:
-    return lambda model, images, labels: _norms_of(model, images, labels, **changes)
+def _norm(cause: str, numbers: str) -> Mistake:
+    """A mistake: something else of a gradient's numbers than their norm."""
+    return Mistake(cause, {"norm()": numbers})
+
+
+NORMS_MISTAKES = Mistakes(
+    {
+        "no return": Mistake(words="did you forget it?", patch={"return {": "found = {"}),
+        "a list": Mistake(words="return {name: norm}", patch={NORMS: f"[{IF}{NORM} for name, w in named]"}),
+        "CLIP as well": Mistake(
+            "CLIP's weights are there, too, and they are frozen: go through model.learner only",
+            {"model.learner.named": "model.named"},
+        ),
+        "one branch": Mistake(words="both branches", patch={"in named}": 'in named if name.startswith("text")}'}),
+        "names from the model": Mistake(
+            "these are the names in model; take those in model.learner, without 'learner.' in front",
+            {"{name:": '{f"learner.{name}":'},
+        ),
+        "numbers for names": Mistake(
+            words="take names and parameters from",
+            patch={"{name:": "{i:", "name, w in named": "i, (_, w) in enumerate(named)"},
+        ),
+        "a tensor": Mistake(words="take the number out of the tensor", patch={".item()": ""}),
+        "a norm per token": Mistake(
+            "a norm is one number for the whole gradient: .norm() without dim, then .item()",
+            {"norm().item()": "norm(dim=-1)"},
+        ),
+        "no backward": Mistake(
+            "there is no gradient yet: call loss.backward() before you read .grad",
+            {BACKWARD: "", f"{IF}{NORM}": "w.grad"},
+        ),
+        "no backward, zeros": Mistake("no gradient was there to read: call loss.backward() first", {BACKWARD: ""}),
+        "zeroed after": Mistake(
+            "the gradients were cleared before you read them: model.zero_grad() comes before backward(), not after",
+            {BACKWARD: f"{BACKWARD}\n{ZERO}"},
+        ),
+        "sum of losses": Mistake(
+            "the losses of all pictures were added: cross-entropy takes their mean",
+            {LOSS: 'F.cross_entropy(model(images), labels, reduction="sum")'},
+        ),
+        "softmax twice": Mistake(
+            "softmax was taken twice: F.cross_entropy takes logits", {"(images)": "(images).softmax(-1)"}
+        ),
+        "no logarithm": Mistake(
+            "the logarithm is missing: F.nll_loss takes log_softmax, and F.cross_entropy does both",
+            {LOSS: "F.nll_loss(model(images).softmax(-1), labels)"},
+        ),
+        "the first picture": Mistake(
+            "only the first picture was asked: take the loss of all of them",
+            {LOSS: "F.cross_entropy(model(images[:1]), labels[:1])"},
+        ),
+        "from the logits": Mistake(
+            "you went back from the sum of the logits, and not from a loss", {LOSS: "model(images).sum()"}
+        ),
+        "no root": _norm("the root is missing: a norm is the root of the sum of squares", "square().sum()"),
+        "mean of squares": _norm(
+            "this is the root of the mean of squares; a norm takes their sum", "square().mean().sqrt()"
+        ),
+        "plus and minus": _norm("you added the numbers, so that plus and minus cancel: square them first", "sum()"),
+        "absolute values": _norm(
+            "you added absolute values, which is the 1-norm; the Euclidean norm takes the root of the sum of squares",
+            "abs().sum()",
+        ),
+        "mean of absolute values": _norm(
+            "this is the mean of absolute values; a norm is the root of the sum of squares", "abs().mean()"
+        ),
+        "the spectral norm": Mistake(
+            "of a matrix, torch.linalg.norm(g, 2) is the largest singular value: take g.norm(), without the 2",
+            {"w.grad.norm()": "torch.linalg.norm(w.grad, 2)"},
+        ),
+        "rounded": Mistake(words="were they rounded", patch={NORM: f"round({NORM}, 2)"}),
+        "the largest": _norm("this is the largest number; a norm takes all of them", "abs().max()"),
+        "mean over tokens": _norm(
+            "the norms of the tokens were averaged: take one norm of the whole gradient", "norm(dim=-1).mean()"
+        ),
+        "sum over tokens": _norm(
+            "the norms of the tokens were added: take one norm of the whole gradient", "norm(dim=-1).sum()"
+        ),
+        "of the parameters": Mistake(
+            "these are norms of the parameters and not of their gradients: .grad", {f"{IF}w.grad": "w"}
+        ),
+        "half of it zeroed": Mistake(words="clear all of them", patch={ZERO: "model.learner.text.zero_grad()"}),
+        "not zeroed": Mistake(words="backward() ADDS to .grad", patch={ZERO: ""}),
+        "frozen ones are read": Mistake(words="its .grad is None: count that as 0.0", patch={IF: ""}),
+        "frozen ones are asked for": Mistake(
+            words="autograd.grad refuses frozen parameters",
+            body="named = dict(model.learner.named_parameters())\n"
+            f"found = torch.autograd.grad({LOSS}, list(named.values()))\n"
+            "return {name: g.norm().item() for name, g in zip(named, found)}",
+        ),
+        "frozen ones are left out": Mistake(
+            words="stays in the dict, with 0.0", patch={IF: "", "in named}": "in named if w.grad is not None}"}
+        ),
+        "frozen ones thawed": Mistake(
+            words="you made frozen parameters learn again", patch={ZERO: f"{ZERO}\nmodel.learner.requires_grad_(True)"}
+        ),
+        "CLIP thawed": Mistake(
+            words="ask for gradients after", patch={ZERO: f"{ZERO}\nmodel.clip.requires_grad_(True)"}
+        ),
+        "a step": Mistake(
+            words="prompts that have moved",
+            patch={
+                f"return {NORMS}": f"found = {NORMS}\n"
+                "torch.optim.SGD(model.learner.parameters(), lr=0.1).step()\nreturn found"
+            },
+        ),
+        "no gradients at all": Mistake(words="RuntimeError", patch={"(images)": "(images).detach()"}),
+    },
+    gradient_norms,
+)
 
 
 def _on(fn: Function, model: PromptedCLIP) -> dict[str, float]:
@@ -317,103 +480,43 @@ def _named_numbers(fn: Function) -> None:
     if set(came) != set(names):
         keys = list(map(str, came))
         cause = "take names and parameters from model.learner.named_parameters()"
-        if any(key.startswith("clip.") for key in keys):
-            cause = "CLIP's weights are there, too, and they are frozen: go through model.learner only"
-        elif any(key.startswith("learner.") for key in keys):
-            cause = "these are the names in model; take those in model.learner, without 'learner.' in front"
-        elif set(keys) < set(names):
+        if set(keys) < set(names):
             cause = "some parameters are missing: go through model.learner.named_parameters(), both branches"
-        raise Finding(expected, f"{len(keys)} keys: {', '.join(keys[:4])}{', ...' * (len(keys) > 4)}", cause)
+        listed = f"{len(keys)} keys: {', '.join(keys[:4])}{', ...' * (len(keys) > 4)}"
+        raise Finding(expected, listed, cause, sorted(keys))
     for name, value in came.items():
         if not is_number(value):
             cause = "take the number out of the tensor: .item()"
-            if isinstance(value, Tensor) and value.numel() > 1:
-                cause = "a norm is one number for the whole gradient: .norm() without dim, then .item()"
-            elif value is None:
-                cause = "there is no gradient yet: call loss.backward() before you read .grad"
-            raise Finding("a plain number for every name", f"{name!r}: {describe(value)}", cause)
+            said = describe(value)
+            raise Finding("a plain number for every name", f"{name!r}: {said}", cause, said)
 
 
 @lru_cache
-def _reference_norms() -> Mapping[str, float]:
-    return _norms_of(new_model(), IMAGES, LABELS)
+def _reference_norms() -> dict[str, float]:
+    return gradient_norms(new_model(), IMAGES, LABELS)
 
 
 def _right_norms(fn: Function) -> None:
-    """The values, with the known mistakes by name."""
-    model, wanted, went = new_model(), dict(_reference_norms()), []
+    """The values; the evidence is what came, and whether a gradient went through the prompts at all."""
+    model, wanted, went = new_model(), _reference_norms(), []
     model.learner.text_prompts()[0].register_hook(lambda gradient: went.append(True))
     came = _on(fn, model)
     if agree(wanted, came, 1e-7):
         return
-    variants: dict[str, Function] = {
-        "the losses of all pictures were added: cross-entropy takes their mean": _wrong(
-            loss=lambda logits, labels: F.cross_entropy(logits, labels, reduction="sum")
-        ),
-        "the logarithm is missing: F.nll_loss takes log_softmax, and F.cross_entropy does both": _wrong(
-            loss=lambda logits, labels: F.nll_loss(logits.softmax(dim=-1), labels)
-        ),
-        "only the first picture was asked: take the loss of all of them": _wrong(
-            loss=lambda logits, labels: F.cross_entropy(logits[:1], labels[:1])
-        ),
-        "softmax was taken twice: F.cross_entropy takes logits": _wrong(
-            loss=lambda logits, labels: F.cross_entropy(logits.softmax(dim=-1), labels)
-        ),
-        "the sign and size of all logits: you went back from the logits and not from a loss": _wrong(
-            loss=lambda logits, labels: logits.sum()
-        ),
-        "the root is missing: a norm is the root of the sum of squares": _wrong(norm=lambda g: g.square().sum()),
-        "this is the root of the mean of squares; a norm takes their sum": _wrong(
-            norm=lambda g: g.square().mean().sqrt()
-        ),
-        "you added the numbers, so that plus and minus cancel: square them first": _wrong(norm=torch.sum),
-        "you added absolute values, which is the 1-norm; the Euclidean norm takes the root of the sum of squares": (
-            _wrong(norm=lambda g: g.abs().sum())
-        ),
-        "this is the mean of absolute values; a norm is the root of the sum of squares": _wrong(
-            norm=lambda g: g.abs().mean()
-        ),
-        "of a matrix, torch.linalg.norm(g, 2) is the largest singular value: take g.norm(), without the 2": _wrong(
-            norm=lambda g: torch.linalg.matrix_norm(g, 2)
-        ),
-        "this is the largest number; a norm takes all of them": _wrong(norm=lambda g: g.abs().max()),
-        "the norms of the tokens were averaged: take one norm of the whole gradient": _wrong(
-            norm=lambda g: g.norm(dim=-1).mean()
-        ),
-        "the norms of the tokens were added: take one norm of the whole gradient": _wrong(
-            norm=lambda g: g.norm(dim=-1).sum()
-        ),
-        "these are norms of the parameters and not of their gradients: .grad": _wrong(weights=True),
-    }
-    for cause, wrong in variants.items():
-        if agree(wrong(new_model(), IMAGES, LABELS), came, 1e-7):
-            raise mismatch(wanted, came, cause)
-    first = next(name for name in wanted if not agree(wanted[name], came[name], 1e-7))
-    if not any(came.values()):
-        cause = "no gradient was there to read: call loss.backward() first"
-        if went:
-            cause = (
-                "the gradients were cleared before you read them: model.zero_grad() comes before backward(), not after"
-            )
-        raise Finding(f"{first} {literal(wanted[first])}", "0 everywhere", cause)
     cause = "in this order: logits, F.cross_entropy, backward, and the root of the sum of squares of every .grad"
-    if agree(wanted, came, 0.06):
+    if agree(wanted, came, 0.06) and any(came.values()):
         cause = "nearly right: were they rounded? Return the numbers as they are"
-    raise Finding(f"{first} {literal(wanted[first])}", literal(came[first]), cause)
+    raise Finding(literal(wanted), literal(came), cause, [came, bool(went)], 1e-7)
 
 
 def _twice(fn: Function) -> None:
-    """A second call, with gradients of the first still there, says the same."""
+    """A second call, with gradients of the first still there, gives the same numbers."""
     model = new_model()
     first, second = _on(fn, model), _on(fn, model)
     if agree(first, second, 1e-6):
         return
-    others = [name for name in first if not agree(first[name], second[name], 1e-6)]
-    name, cause = others[0], "something is left over from the first call"
-    if all(agree(2 * first[name], second[name], 1e-6) for name in others):
-        cause = "backward() ADDS to .grad, and the gradients of the first call are still there: model.zero_grad() first"
-        if len(others) < len(first):
-            cause = "some gradients of the first call are still there, and backward() ADDS to them: clear all of them"
+    name = next(name for name in first if not agree(first[name], second[name], 1e-6))
+    cause = "backward() ADDS to .grad, and gradients of the first call are still there: clear all of them first"
     raise Finding(f"the same numbers from a second call ({name} {literal(first[name])})", literal(second[name]), cause)
 
 
@@ -424,22 +527,19 @@ def _frozen_is_zero(fn: Function) -> None:
     expected = "0.0 for the frozen vision prompts, and no exception"
     try:
         came = _on(fn, model)
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, RuntimeError) as error:
         cause = "a frozen parameter gets no gradient, its .grad is None: count that as 0.0"
-        raise Finding(expected, f"{type(error).__name__}: {error}", cause) from None
-    except RuntimeError as error:
-        cause = "autograd.grad refuses frozen parameters: ask for those with requires_grad, and count the others as 0.0"
-        raise Finding(expected, f"RuntimeError: {str(error)[:80]}", cause) from None
-    frozen = {name: value for name, value in came.items() if name.startswith("vision")}
-    if len(frozen) < DEPTH or any(frozen.values()):
-        cause = "a frozen parameter stays in the dict, with 0.0"
-        if any(frozen.values()):
+        if isinstance(error, RuntimeError):
+            cause = (
+                "autograd.grad refuses frozen parameters: ask for those with requires_grad, and count the others as 0"
+            )
+        raise Finding(expected, f"{type(error).__name__}: {str(error)[:80]}", cause) from None
+    wanted = {name: 0.0 if name.startswith("vision") else norm for name, norm in _reference_norms().items()}
+    if not agree(wanted, came, 1e-7):
+        cause = "a frozen parameter stays in the dict, with 0.0, and the text prompts' norms are what they were"
+        if any(norm for name, norm in came.items() if name.startswith("vision")):
             cause = "you made frozen parameters learn again: leave requires_grad as it is"
-        raise Finding(expected, literal(frozen), cause)
-    wanted = {name: value for name, value in _reference_norms().items() if name.startswith("text")}
-    if not agree(wanted, {name: value for name, value in came.items() if name.startswith("text")}, 1e-7):
-        cause = "the text prompts still learn, and their gradients are what they were"
-        raise Finding("the text prompts' norms as before", "other ones", cause)
+        raise Finding(expected, literal(came), cause)
 
 
 def _nothing_moves(fn: Function) -> bool | str:
@@ -469,8 +569,8 @@ GRADIENTS = Exercise(
             expected="prompts as they were, and a frozen CLIP",
             cause="only compute the gradients and read them: no optimizer step, and requires_grad stays as it is",
         ),
-        Facet("a second call says the same", _twice),
-        Facet("a frozen branch counts 0", _frozen_is_zero),
+        Facet("a second call gives the same numbers", _twice),
+        Facet("a frozen branch counts as 0", _frozen_is_zero),
     ),
     hints=(
         "The first half of a training step: logits, loss, backward. Then read, and do not step. What does backward() "
@@ -481,6 +581,7 @@ GRADIENTS = Exercise(
         "model.learner.named_parameters() with 0.0 if weight.grad is None else weight.grad.norm().item().",
     ),
     meaning="One loss fills both branches with gradients, and nothing in CLIP.",
+    mistakes=NORMS_MISTAKES,
 )
 
 
@@ -490,17 +591,7 @@ CHANGED = Exercise(
     number="07.4",
     title="Other text prompts: what happens to the vision prompts' gradient?",
     reference="other numbers",
-    facets=(
-        choice(
-            "other numbers",
-            {
-                "the same numbers": "no parameter is shared, but the loss is: the gradient of the image features is "
-                "made of the text features, and those have changed",
-                "zero": "freezing text prompts stops what is learned THERE; the loss still reaches the image tower, "
-                "through the image features",
-            },
-        ),
-    ),
+    facets=(choice("other numbers", ["the same numbers", "zero"]),),
     hints=(
         "Follow the loss backwards into the image tower. Through which product does it have to go?",
         "A logit is image feature times text feature. What is its derivative by the image feature?",
@@ -508,6 +599,21 @@ CHANGED = Exercise(
         "when its prompts do?",
     ),
     meaning="The branches share no number, but they meet in every logit: each one's gradient depends on the other.",
+    mistakes=Mistakes(
+        {
+            "the same": Mistake(
+                "no parameter is shared, but the loss is: the gradient of the image features is made of the text "
+                "features, and those have changed",
+                value="the same numbers",
+            ),
+            "zero": Mistake(
+                "freezing text prompts stops what is learned THERE; the loss still reaches the image tower, through "
+                "the image features",
+                value="zero",
+            ),
+            "something else": Mistake(words="this is none of the choices", value=True),
+        },
+    ),
 )
 
 
@@ -518,7 +624,65 @@ def branches(learner: PromptLearner, keep: Collection[str]) -> tuple[list[Tensor
     """Text and vision prompts of a learner, with those of a tower that is not in `keep` left out: []."""
     text = learner.text_prompts() if "text" in keep else []
     vision = learner.vision_prompts() if "vision" in keep else []
-    return list(text), list(vision)
+    return text, vision
+
+
+RETURN, TEXT_ALONE, VISION_ALONE = "return text, vision", ' if "text" in keep else []', ' if "vision" in keep else []'
+
+
+def _otherwise(expression: str) -> dict[str, str]:
+    """A patch: prompts of a tower that is not in `keep`, from all of its prompts, `{}`."""
+    towers = {tower: expression.format(f"learner.{tower}_prompts()") for tower in ("text", "vision")}
+    return {f'"{tower}" in keep else []': f'"{tower}" in keep else {made}' for tower, made in towers.items()}
+
+
+BRANCHES_MISTAKES = Mistakes(
+    {
+        "no return": Mistake(words="did you forget it?", patch={RETURN: "pass"}),
+        "one list": Mistake(words="return both, also where one is empty", patch={RETURN: "return text or vision"}),
+        "None for nothing": Mistake(words="no prompts is an empty list", patch={"else []": "else None"}),
+        "zeros for nothing": Mistake(
+            "zeros are prompts, too: their tokens stand in the sentence and are attended to. Leave the list empty",
+            _otherwise("[0 * p for p in {}]"),
+        ),
+        "first layer left": Mistake(
+            "the first layer still has its prompt: leave all of them out", _otherwise("{}[:1]")
+        ),
+        "the wrong branch": Mistake(
+            "the wrong branch was left out: keep names the towers that KEEP their prompts",
+            {'"text" in': '"vision" in', '"vision" in': '"text" in'},
+        ),
+        "the wrong order": Mistake(
+            "the branches are in the wrong order: text first, then vision", {RETURN: "return vision, text"}
+        ),
+        "text always": Mistake("text prompts are there although 'text' is not in keep", {TEXT_ALONE: ""}),
+        "vision always": Mistake("vision prompts are there although 'vision' is not in keep", {VISION_ALONE: ""}),
+        "all": Mistake("everything is kept, whatever keep says", {TEXT_ALONE: "", VISION_ALONE: ""}),
+        "nothing": Mistake("nothing is kept, whatever keep says", {" in keep": " == keep"}),
+        "elif": Mistake(
+            "with both towers in keep, both have prompts: ask for each tower on its own, and not with elif",
+            body='if "text" in keep:\n    return learner.text_prompts(), []\n'
+            'elif "vision" in keep:\n    return [], learner.vision_prompts()\nreturn [], []',
+        ),
+        "destroys": Mistake(
+            words="change nothing in the learner",
+            patch={RETURN: f"for p in learner.parameters():\n    p.data *= len(keep) > 0\n{RETURN}"},
+        ),
+        "freezes": Mistake(words="prompts are frozen", patch={RETURN: f"learner.requires_grad_(False)\n{RETURN}"}),
+        "empty tensors": Mistake(words="an empty tensor per layer", patch=_otherwise("[p[:0] for p in {}]")),
+        "methods without brackets": Mistake(words="call the method", patch={"_prompts()": "_prompts"}),
+        "text and vision in keep": Mistake(
+            "in Python, 'text' and 'vision' in keep asks for 'vision' alone: write in keep for each of them",
+            body="text, vision = learner.text_prompts(), learner.vision_prompts()\n"
+            'if "text" and "vision" in keep:\n    return text, vision\nreturn text if "text" in keep else [], []',
+        ),
+        "by attributes": Mistake(
+            words="ask the learner by its methods",
+            patch={f"learner.{tower}_prompts()": f"list(learner.{tower})" for tower in ("text", "vision")},
+        ),
+    },
+    branches,
+)
 
 
 def new_learner(kind: type[IVLP] | type[MaPLe] = IVLP) -> IVLP | MaPLe:
@@ -558,54 +722,14 @@ def _pair(fn: Function) -> None:
                 raise Finding(expected, f"{len(prompts)} {tower} prompts without tokens for keep={keep}", cause)
 
 
-def _zeros(learner: PromptLearner, keep: Collection[str]) -> tuple[list[Tensor], list[Tensor]]:
-    """Branches with zeros in place of nothing."""
-    text, vision = learner.text_prompts(), learner.vision_prompts()
-    none = ([torch.zeros_like(p) for p in text], [torch.zeros_like(p) for p in vision])
-    return text if "text" in keep else none[0], vision if "vision" in keep else none[1]
-
-
-def _first_layer_left(learner: PromptLearner, keep: Collection[str]) -> tuple[list[Tensor], list[Tensor]]:
-    text, vision = learner.text_prompts(), learner.vision_prompts()
-    return text if "text" in keep else text[:1], vision if "vision" in keep else vision[:1]
-
-
-MISTAKES: dict[str, Function] = {
-    "everything is kept, whatever keep says": lambda learner, keep: branches(learner, ("text", "vision")),
-    "nothing is kept, whatever keep says": lambda learner, keep: ([], []),
-    "zeros are prompts, too: their tokens stand in the sentence and are attended to. Leave the list empty": _zeros,
-    "the first layer still has its prompt: leave all of them out": _first_layer_left,
-    "the wrong branch was left out: keep names the towers that KEEP their prompts": lambda learner, keep: branches(
-        learner, {"text", "vision"} - set(keep)
-    ),
-    "the branches are in the wrong order: text first, then vision": lambda learner, keep: branches(learner, keep)[::-1],
-    "text prompts are there although 'text' is not in keep": lambda learner, keep: branches(learner, {"text", *keep}),
-    "vision prompts are there although 'vision' is not in keep": lambda learner, keep: branches(
-        learner, {"vision", *keep}
-    ),
-    "with both towers in keep, both have prompts: ask for each tower on its own, and not with elif": (
-        lambda learner, keep: branches(learner, tuple(keep)[:1])
-    ),
-}
-
-
 def _lists(fn: Function) -> Function:
-    """A submission with plain lists for what it returns."""
-    return lambda learner, keep: tuple(list(prompts) for prompts in fn(learner, keep))
-
-
-ONE_TOWER = {
-    "in Python, 'text' and 'vision' in keep asks for 'vision' alone: write in keep for each of them": (
-        lambda learner, keep: branches(learner, ("text", "vision") if "vision" in keep else keep)
-    ),
-}
+    """A submission with plain lists of constants for what it returns."""
+    return lambda learner, keep: tuple([p.detach() for p in prompts] for prompts in fn(learner, keep))
 
 
 def _equal(name: str, keep: tuple[str, ...]) -> Facet:
-    mistakes = (ONE_TOWER if keep == ("vision",) else {}) | MISTAKES
-    return Facet(
-        name, lambda fn: equals((new_learner(), keep), branches, name=name, mistakes=mistakes).test(_lists(fn))
-    )
+    """A facet: for these towers, the branches are the package's."""
+    return Facet(name, lambda fn: equals((new_learner(), keep), _lists(branches), name=name).test(_lists(fn)))
 
 
 def _still_there(fn: Function) -> bool | str:
@@ -656,6 +780,7 @@ BRANCHES = Exercise(
         'text = learner.text_prompts() if "text" in keep else []; the same for vision; return text, vision.',
     ),
     meaning="An empty list is the frozen tower: words where prompts stood, and pictures as CLIP sees them.",
+    mistakes=BRANCHES_MISTAKES,
 )
 
 

@@ -1,4 +1,4 @@
-"""The one door to data: drawn datasets, handwritten digits, the papers' fifteen, and your own pictures."""
+"""The one door to data: drawn symbols and emoji, handwritten digits, the papers' fifteen, and your own pictures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import handwritten
+from maple_lite.datasets.emoji import drawn as emoji
+from maple_lite.datasets.emoji.looks import Look
 from maple_lite.datasets.glyphs import drawn
 from maple_lite.datasets.glyphs.styles import Style
 from maple_lite.datasets.kinds import Kind
@@ -14,7 +16,7 @@ from maple_lite.datasets.photos.opening import OWN, PAPERS
 from maple_lite.protocol import ClassificationDataset
 from maple_lite.support.names import require_name
 
-KINDS = (drawn.KIND, handwritten.KIND, PAPERS, OWN)
+KINDS = (drawn.KIND, emoji.KIND, handwritten.KIND, PAPERS, OWN)
 """All kinds of datasets, in the order in which a name is looked up. A new kind is registered here."""
 
 DEFAULTS = {"split_seed": 0, "augment": True, "skip_damaged": False}  # of options; the others are None
@@ -26,6 +28,7 @@ def open_dataset(
     clip: FrozenCLIP | None = None,
     *,
     style: str | Style | None = None,
+    look: str | Look | None = None,
     variant: str | None = None,
     resolution: int | None = None,
     template: str | None = None,
@@ -43,6 +46,10 @@ def open_dataset(
     another style than the dataset's own, "clean" for none. `variant` chooses other pictures of objects: "v2", "sketch",
     "a" or "r". `resolution`, in pixels, replaces the CLIP's.
 
+    *Datasets of emoji* ("sea", "animals", "emoji:objects", "emoji:faces") are drawn as well. `look` is the name of
+    another look than the dataset's own, "clean" for none. `variant` and `resolution` are as above. "emoji:" may stand
+    before each of their names. Objects and faces need it, because the symbols have datasets of these names, too.
+
     *The papers' fifteen* ("eurosat", "OxfordPets", "ImageNet-A") lie below `root`, in the layout of the CoOp
     repository. Without `root`, the environment variable MAPLE_LITE_DATASETS names that folder.
 
@@ -58,7 +65,8 @@ def open_dataset(
     files that cannot be read; without it, the first of them is an error.
 
     Raises ValueError or FileNotFoundError, in one sentence, for what is missing, damaged or ambiguous, and for an
-    option that does not apply to this kind of dataset.
+    option that does not apply to this kind of dataset. Raises ImportError if a package of fonts that emoji are drawn
+    with is missing or of another version.
 
     >>> zodiac = open_dataset("zodiac")
     >>> images, labels = zodiac.train(shots=16, seed=1).batch(range(4))     # [4, 3, 48, 48], [4]
@@ -70,6 +78,7 @@ def open_dataset(
         raise ValueError("root must be a folder, got a FrozenCLIP: pass the CLIP as clip=.")
     options = {
         "style": style,
+        "look": look,
         "variant": variant,
         "resolution": resolution,
         "template": template,

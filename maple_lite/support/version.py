@@ -13,7 +13,7 @@ DECIDING = (
     *(f"support/{module}" for module in ("batches", "counter_rng", "seeds")),
     *(f"datasets/{module}" for module in ("balanced", "drawing", "handwritten", "opening")),
     *(f"datasets/glyphs/{module}" for module in ("drawn", "glyphs", "painting", "styles")),
-    *(f"datasets/emoji/{module}" for module in ("composing", "fonts", "grounds", "looks")),
+    *(f"datasets/emoji/{module}" for module in ("composing", "drawn", "fonts", "grounds", "looks")),
     *(f"datasets/emoji/{module}" for module in ("placing", "sprites", "table")),
     *(f"experiments/{module}" for module in ("ablations", "grid", "plan", "run")),
 )

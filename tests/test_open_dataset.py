@@ -8,6 +8,7 @@ from layouts import lay_out, picture
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import CATALOG, DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
+from maple_lite.datasets.emoji import drawn as emoji
 from maple_lite.datasets.opening import DEFAULTS, KINDS
 from maple_lite.experiments.targets import transfer_targets
 from maple_lite.support.small import small_open_clip
@@ -80,6 +81,7 @@ def test_a_resolution_replaces_the_clips(clip):
 
 OPTIONS = {
     "style": "clean",
+    "look": "clean",
     "variant": "sketch",
     "resolution": 32,
     "template": "a {}.",
@@ -90,6 +92,7 @@ OPTIONS = {
 }
 APPLY = {  # which of them a kind has
     "objects": {"style", "variant", "resolution"},
+    "emoji:objects": {"look", "variant", "resolution"},
     HANDWRITTEN: {"resolution"},
     "eurosat": {"template", "augment", "skip_damaged"},
     "./pets": {"template", "test_share", "split_seed", "augment", "skip_damaged"},
@@ -137,7 +140,7 @@ def test_mistakes_are_answered_with_what_to_do(clip):
 
 def test_a_name_means_one_dataset():
     names = [name for kind in KINDS for name in kind.names]
-    assert len(set(names)) == len(names) == len(DRAWN) + 1 + len(CATALOG)
+    assert len(set(names)) == len(names) == len(DRAWN) + len(emoji.TEMPLATES) + 1 + len(CATALOG)
 
 
 # What a transfer is tested on

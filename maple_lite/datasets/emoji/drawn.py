@@ -129,7 +129,7 @@ def _find(spelling: str) -> str | None:
 
 KIND = Kind(
     title="a dataset of emoji",
-    names=tuple(TEMPLATES),
+    names=tuple(f"{PREFIX}{name}" for name in TEMPLATES),
     options=("look", "variant", "resolution"),
     find=_find,
     open=open_emoji,

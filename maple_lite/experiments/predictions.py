@@ -17,15 +17,13 @@ from maple_lite.datasets.photos.pictures import (
     map_in_threads,
     read_picture,
 )
+from maple_lite.evaluation import batch_logits
 from maple_lite.prompted import PromptedCLIP
-from maple_lite.support.batches import autocast
-from maple_lite.support.memory import memory_advice
 from maple_lite.support.names import require_count
 
 COLUMNS = ["path", "rank", "class_name", "probability"]
 
 
-@torch.no_grad()
 def name_pictures(
     model: PromptedCLIP,
     paths: Iterable[str | Path],
@@ -48,23 +46,19 @@ def name_pictures(
     top, size = min(require_count("top", top), len(model.class_names)), require_count("batch_size", batch_size)
     damaged = _damaged(files, skip_damaged)
     files = [path for path in files if path not in set(damaged)]
-    rows = []
-    with memory_advice(model, size), autocast(precision, model.clip.device):
-        text_features = None if model.learner.needs_image else model.encode_classes()
-        for first in range(0, len(files), size):
-            rows += _named(model, files[first : first + size], text_features, top)
+    logits = torch.cat([found for _, found in batch_logits(model, _Files(model, files), size, precision)])  # [N, C]
+    rows = _best(files, 100 * logits.softmax(dim=-1), model.class_names, top)
     frame = pd.DataFrame(rows, columns=COLUMNS)
     frame.attrs["damaged"] = damaged
     return frame
 
 
-def _named(model: PromptedCLIP, paths: Sequence[str], text_features: Tensor | None, top: int) -> list[tuple]:
-    """The rows (path, rank, class name, percent) of some files."""
-    logits = model.classify(model.encode_images(_images(model, paths)), text_features)  # [B, C]
-    best = (100 * logits.softmax(dim=-1)).topk(top)
+def _best(files: Sequence[str], percents: Tensor, class_names: Sequence[str], top: int) -> list[tuple]:
+    """The rows (path, rank, class name, percent) of files with the probabilities [N, C] of their classes."""
+    best = percents.topk(top)
     rows = []
-    for path, shares, places in zip(paths, best.values.tolist(), best.indices.tolist(), strict=True):
-        names = [model.class_names[place] for place in places]
+    for path, shares, places in zip(files, best.values.tolist(), best.indices.tolist(), strict=True):
+        names = [class_names[place] for place in places]
         rows += [(path, *row) for row in zip(range(1, top + 1), names, shares, strict=True)]
     return rows
 
@@ -80,14 +74,24 @@ def _damaged(files: Sequence[str], skip: bool) -> list[str]:
     return damaged
 
 
-def _images(model: PromptedCLIP, paths: Sequence[str]) -> Tensor:
-    """Normalised images [B, 3, H, W] of files, on the model's device."""
-    prepared = make_preparation(model.clip.preprocess)
+class _Files:
+    """Picture files as a dataset of (normalised image [3, H, W], 0): nobody knows their classes."""
 
-    def image(path: str) -> Tensor:
-        return prepared.tensor(prepared.testing.cut(read_picture(path, upright=True), None))
+    def __init__(self, model: PromptedCLIP, files: Sequence[str]) -> None:
+        self.files, self.preparation = files, make_preparation(model.clip.preprocess)
 
-    return torch.stack(map_in_threads(image, paths)).to(model.clip.device)
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int, /) -> tuple[Tensor, int]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Tensor, int]]:
+        """Items of a whole batch at once: torch's DataLoader asks for them so, and threads read them."""
+        return [(image, 0) for image in map_in_threads(self._image, [self.files[index] for index in indices])]
+
+    def _image(self, path: str) -> Tensor:
+        return self.preparation.tensor(self.preparation.testing.cut(read_picture(path, upright=True), None))
 
 
 def _require_files(paths: Iterable[str | Path]) -> list[str]:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: course test run-notebooks run-solutions notebooks solutions benchmark setup clean
+.PHONY: course test run-notebooks run-solutions notebooks solutions benchmark api setup clean
 
 # LAB=0 leaves JupyterLab out. Without a terminal it starts and prints its address, but opens no browser.
 LAB ?= 1
@@ -35,6 +35,12 @@ solutions: .venv/ready
 
 benchmark: .venv/ready
 	$(BIN)/python benchmarks/speed.py
+
+# The API pages, from the docstrings of every module: open build/api/index.html.
+ROOMS := $(patsubst %/__init__.py,%,$(wildcard maple_lite/*/__init__.py))
+MODULES := $(subst /,.,maple_lite $(filter-out maple_lite/__init__,$(basename $(wildcard maple_lite/*.py))) $(ROOMS))
+api: .venv/ready
+	$(BIN)/pdoc --docformat markdown --output-directory build/api $(MODULES)
 
 setup: .venv/ready
 

@@ -37,6 +37,18 @@ COLUMNS = {
 
 def average_table() -> str:
     """Base-to-novel averages over the datasets, beside the papers'."""
+    header = ["", "base", "novel", "HM of averages", "mean of HMs", "paper: base", "novel", "HM of averages"]
+    return markdown(header, _average_rows())
+
+
+def readme_table() -> str:
+    """The columns of `average_table` that the README shows: base, novel, and harmonic means beside the paper's."""
+    shown = [[*row[:4], row[-1]] for row in _average_rows()]
+    return markdown(["", "base", "novel", "harmonic mean", "the paper's harmonic mean"], shown)
+
+
+def _average_rows() -> list[list[str]]:
+    """The rows of `average_table`, one per method."""
     ours = average_over_datasets(read_results("base-to-novel")).to_dict("records")
     theirs = read_paper("base-to-novel-average").set_index("method").to_dict("index")
     rows = []
@@ -44,8 +56,7 @@ def average_table() -> str:
         numbers = [spread(own[name], own[f"{std}_std"]) for name, std in COLUMNS.items()]
         published = [f"{theirs[own['method']][name]:.2f}" for name in ("base", "novel", "hm")]
         rows.append([TITLES[own["method"]], *numbers, f"{own['mean_of_hms']:.1f}", *published])
-    header = ["", "base", "novel", "HM of averages", "mean of HMs", "paper: base", "novel", "HM of averages"]
-    return markdown(header, rows)
+    return rows
 
 
 def per_dataset_table() -> str:

@@ -288,10 +288,10 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_prompts(here):
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
-def test_the_five_lines_of_the_readme_run(here, monkeypatch):
+def test_the_five_lines_of_the_researchers_page_run(here, monkeypatch):
     """The researcher's lines, with the tiny CLIP in the place of the one that cannot be fetched here."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    lines = next(block for block in readme.split("```python")[1:] if "name_pictures" in block).split("```")[0]
+    page = (Path(__file__).parent.parent / "docs" / "researchers.md").read_text(encoding="utf-8")
+    lines = page.split("```python")[1].split("```")[0]
     lay_out(here / "datasets", "eurosat")
     picture(here / "holiday.jpg")
     lines = lines.replace('load_clip("ViT-B-16-quickgelu", "openai")', 'load_clip("tiny", device="cpu")')

@@ -55,8 +55,12 @@ def test_a_stored_cell_comes_out_again(method):
 
 def test_the_page_of_results_is_that_of_the_stored_tables():
     assert (data_folder() / "results" / "TABLES.md").read_text(encoding="utf-8") == tables.page()
-    readme = (data_folder().parent / "README.md").read_text(encoding="utf-8")
-    assert tables.average_table() in readme
+
+
+def test_the_tables_in_the_readme_and_in_docs_are_made_of_the_stored_results():
+    root = data_folder().parent
+    assert tables.readme_table() in (root / "README.md").read_text(encoding="utf-8")
+    assert tables.average_table() in (root / "docs" / "evaluation.md").read_text(encoding="utf-8")
 
 
 def test_the_tiny_clip_is_small_enough_for_a_clone():

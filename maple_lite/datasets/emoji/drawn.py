@@ -56,6 +56,8 @@ VARIANTS = {"v2": MIXED, "sketch": Look("sketched", 1.0), "a": Look("crowded", 1
 PREFIX = "emoji:"
 """Before a name, it says that these datasets are meant, not those of symbols, which also have objects and faces."""
 
+SHARED = ("objects", "faces")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn(Balanced):
@@ -129,7 +131,7 @@ def _find(spelling: str) -> str | None:
 
 KIND = Kind(
     title="a dataset of emoji",
-    names=tuple(f"{PREFIX}{name}" for name in TEMPLATES),
+    names=tuple(f"{PREFIX}{name}" if name in SHARED else name for name in TEMPLATES),
     options=("look", "variant", "resolution"),
     find=_find,
     open=open_emoji,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from maple_lite.course.exercises.shared import draw, kept
 from maple_lite.course.teach.causes import cause_of_type, mismatch
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, equals, number, unchanged
+from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe, is_number
 from maple_lite.datasets import ClassificationDataset, open_dataset
 from maple_lite.evaluation import accuracy
@@ -38,80 +39,71 @@ Cells = dict[tuple[str, str], Sequence[tuple[float, float]]]  # (base, novel) of
 def average_table(rows: pd.DataFrame) -> pd.DataFrame:
     """A row per method with base, novel and hm: means over seeds, then over datasets, and the HM of those averages."""
     cells = rows.groupby(["method", "dataset", "split"]).accuracy.mean()
-    return _with_hm(cells.groupby(["method", "split"]).mean().unstack())
+    means = cells.groupby(["method", "split"]).mean().unstack()
+    means["hm"] = 2 * means.base * means.novel / (means.base + means.novel)
+    return means
 
 
-def _with_hm(means: pd.DataFrame) -> pd.DataFrame:
-    pairs = zip(means.base, means.novel, strict=True)
-    return means.assign(hm=[harmonic_mean(base, novel) for base, novel in pairs])
-
-
-def _at_once(rows: pd.DataFrame) -> pd.DataFrame:
-    return _with_hm(rows.groupby(["method", "split"]).accuracy.mean().unstack())
-
-
-def _datasets_first(rows: pd.DataFrame) -> pd.DataFrame:
-    each = rows.groupby(["method", "seed", "split"]).accuracy.mean()
-    return _with_hm(each.groupby(["method", "split"]).mean().unstack())
-
-
-def _mean_of_hms(rows: pd.DataFrame) -> pd.DataFrame:
-    cells = rows.groupby(["method", "dataset", "split"]).accuracy.mean()
-    return cells.groupby(["method", "split"]).mean().unstack()
-
-
-def _hms_of_datasets(rows: pd.DataFrame) -> pd.DataFrame:
-    cells = _with_hm(rows.groupby(["method", "dataset", "split"]).accuracy.mean().unstack())
-    return cells.groupby("method").mean()
-
-
-def _arithmetic(rows: pd.DataFrame) -> pd.DataFrame:
-    return average_table(rows).assign(hm=lambda means: (means.base + means.novel) / 2)
-
-
-def _geometric(rows: pd.DataFrame) -> pd.DataFrame:
-    return average_table(rows).assign(hm=lambda means: (means.base * means.novel) ** 0.5)
-
-
-def _without_two(rows: pd.DataFrame) -> pd.DataFrame:
-    return average_table(rows).assign(hm=lambda means: means.hm / 2)
-
-
-def _hms_of_seeds(rows: pd.DataFrame) -> pd.DataFrame:
-    return _with_hm(rows.groupby(["method", "seed", "split"]).accuracy.mean().unstack()).groupby("method").mean()
-
-
-def _best_seed(rows: pd.DataFrame) -> pd.DataFrame:
-    cells = rows.groupby(["method", "dataset", "split"]).accuracy.max()
-    return _with_hm(cells.groupby(["method", "split"]).mean().unstack())
-
-
-def _medians(rows: pd.DataFrame) -> pd.DataFrame:
-    cells = rows.groupby(["method", "dataset", "split"]).accuracy.mean()
-    return _with_hm(cells.groupby(["method", "split"]).median().unstack())
-
-
-AVERAGED = {
-    "the column hm averages harmonic means. The papers print the HM of the averages: take it of your base and novel, "
-    "at the end": _mean_of_hms,
-    "these are harmonic means of datasets, averaged. The papers take one HM, at the end, of the averages": (
-        _hms_of_datasets
-    ),
-    "seeds and datasets were averaged at once: a dataset with more seeds then counts more. Seeds first, then "
-    "datasets": _at_once,
-    "datasets were averaged before seeds: where a run is missing, a seed's average is then one over fewer datasets. "
-    "Seeds first": _datasets_first,
-    "that is the arithmetic mean of base and novel: the HM is 2 * base * novel / (base + novel)": _arithmetic,
-    "these are medians: take means": _medians,
-    "that is the geometric mean of base and novel: the HM is 2 * base * novel / (base + novel), which is smaller": (
-        _geometric
-    ),
-    "the HM is half of what it should be: the factor 2 is missing": _without_two,
-    "these are harmonic means of seeds, averaged. Average base and novel over everything first: one HM, at the end": (
-        _hms_of_seeds
-    ),
-    "the best seed was taken of every dataset: that reports luck. Take the mean over seeds": _best_seed,
-}
+MEANS, RETURN = '.groupby(["method", "split"]).mean().unstack()', "return means"
+HARMONIC = "2 * means.base * means.novel / (means.base + means.novel)"
+OF_EACH = {MEANS: ".unstack()", RETURN: 'return means.groupby("method").mean()'}  # an HM each, which are averaged
+AVERAGE_MISTAKES = Mistakes(
+    {
+        "mean of the HMs": Mistake(
+            "the column hm averages harmonic means. The papers print the HM of the averages: take it of your base and "
+            "novel, at the end",
+            {f'means["hm"] = {HARMONIC}': ""},
+        ),
+        "HMs of datasets": Mistake(
+            "these are harmonic means of datasets, averaged. The papers take one HM, at the end, of the averages",
+            OF_EACH,
+        ),
+        "at once": Mistake(
+            "seeds and datasets were averaged at once: a dataset with more seeds then counts more. Seeds first, then "
+            "datasets",
+            {'"dataset", ': ""},
+        ),
+        "datasets first": Mistake(
+            "datasets were averaged before seeds: where a run is missing, a seed's average is then one over fewer "
+            "datasets. Seeds first",
+            {"dataset": "seed"},
+        ),
+        "arithmetic": Mistake(
+            "that is the arithmetic mean of base and novel: the HM is 2 * base * novel / (base + novel)",
+            {HARMONIC: "(means.base + means.novel) / 2"},
+        ),
+        "medians": Mistake("these are medians: take means", {MEANS: MEANS.replace("mean()", "median()")}),
+        "geometric": Mistake(
+            "that is the geometric mean of base and novel: the HM is 2 * base * novel / (base + novel), which is "
+            "smaller",
+            {HARMONIC: "(means.base * means.novel) ** 0.5"},
+        ),
+        "without 2": Mistake("the HM is half of what it should be: the factor 2 is missing", {"2 * means": "means"}),
+        "HMs of seeds": Mistake(
+            "these are harmonic means of seeds, averaged. Average base and novel over everything first: one HM, at the "
+            "end",
+            {"dataset": "seed", **OF_EACH},
+        ),
+        "the best seed": Mistake(
+            "the best seed of every dataset was taken: that reports luck. Take the mean over seeds",
+            {"accuracy.mean()": "accuracy.max()"},
+        ),
+        "still by dataset": Mistake(words="still one per method and dataset", patch={MEANS: ".unstack()"}),
+        "a series": Mistake(words=".unstack('split')", patch={".unstack()": "", f'means["hm"] = {HARMONIC}': ""}),
+        "the method is a column": Mistake(
+            words=".set_index('method') at the end", patch={RETURN: "return means.reset_index()"}
+        ),
+        "without hm": Mistake(words="and their harmonic mean hm", patch={RETURN: 'return means[["base", "novel"]]'}),
+        "one row for all": Mistake(
+            words="group by the method", patch={f"cells{MEANS}": 'rows.groupby("split").accuracy.mean().to_frame().T'}
+        ),
+        "in place": Mistake(
+            words="writes into `rows`", patch={"cells = ": 'rows["accuracy"] = rows.accuracy.round()\ncells = '}
+        ),
+        "no return": Mistake(words="did you forget it", patch={RETURN: ""}),
+    },
+    average_table,
+)
 
 
 def tidy(cells: Cells) -> pd.DataFrame:
@@ -169,14 +161,13 @@ def _table(fn: Function, rows: pd.DataFrame) -> list[list[float]]:
 
 
 def _averages(rows: pd.DataFrame, name: str, because: str = "") -> Facet:
-    """A facet of the table of `rows`: its numbers, with the known mistakes; `rows` stay as they are."""
+    """A facet of the table of `rows`: its numbers; `rows` stay as they are."""
 
     def test(fn: Function) -> None:
         given = rows.copy()
         came, wanted = _table(fn, given), _table(average_table, rows)
         if not agree(wanted, came, 1e-6):
-            known = (cause for cause, wrong in AVERAGED.items() if agree(_table(wrong, rows), came, 1e-6))
-            raise mismatch(wanted, came, next(known, ""), because)
+            raise mismatch(wanted, came, because=because, atol=1e-6)
         if not given.equals(rows):
             cause = "a line writes into `rows`, which are needed again: work on what groupby returns, or on rows.copy()"
             raise Finding("rows as they were before the call", "changed rows", cause)
@@ -211,6 +202,7 @@ AVERAGE = Exercise(
         "means.novel / (means.base + means.novel).",
     ),
     meaning="Every dataset counts the same, and the last column is what the papers print.",
+    mistakes=AVERAGE_MISTAKES,
 )
 
 
@@ -220,23 +212,7 @@ SHARE = Exercise(
     number="10.2",
     title="The average without EuroSAT",
     reference=0.097,
-    facets=(
-        number(
-            0.097,
-            0.003,
-            {
-                0.922: "that is the gain over all eleven: EuroSAT is still in it",
-                9.18: "that is EuroSAT's own gain",
-                0.088: "ten datasets are left: divide their sum by 10, not by 11",
-                0.835: "that is what EuroSAT adds to the average of eleven: what is left of it without EuroSAT?",
-                -0.097: "the sign is wrong: MaPLe minus CLIP",
-                5.124: "those are harmonic means: take the column novel",
-                10.471: "those are base classes: take the column novel",
-                -11.162: "that is CoOp, which loses so much: take MaPLe minus CLIP",
-                -2.377: "that is CoCoOp: take MaPLe minus CLIP",
-            },
-        ),
-    ),
+    facets=(number(0.097, 0.003),),
     hints=(
         "An average gain is a sum of eleven gains. How much of the sum comes from one dataset?",
         'Two columns by dataset: papers.pivot(index="dataset", columns="method", values="novel"). Take MaPLe minus '
@@ -244,6 +220,23 @@ SHARE = Exercise(
         'gain = (table["MaPLe"] - table["CLIP"]); answer = gain.drop("EuroSAT").mean()',
     ),
     meaning="Nine tenths of the average gain on novel classes are one dataset's: look at the rows before the mean.",
+    mistakes=Mistakes(
+        {
+            "all eleven": Mistake("that is the gain over all eleven: EuroSAT is still in it", value=0.922),
+            "EuroSAT alone": Mistake("that is EuroSAT's own gain", value=73.23 - 64.05),
+            "by eleven": Mistake("ten datasets are left: divide their sum by 10, not by 11", value=0.088),
+            "its share": Mistake(
+                "that is what EuroSAT adds to the average of eleven: what is left of it without EuroSAT?",
+                value=9.18 / 11,
+            ),
+            "the other way": Mistake("the sign is wrong: MaPLe minus CLIP", value=-0.097),
+            "HM": Mistake("those are harmonic means: take the column novel", value=5.124),
+            "base": Mistake("those are base classes: take the column novel", value=10.471),
+            "CoOp": Mistake("that is CoOp, which loses so much: take MaPLe minus CLIP", value=-11.162),
+            "CoCoOp": Mistake("that is CoCoOp: take MaPLe minus CLIP", value=-2.377),
+            "in quotes": Mistake(words="without quotes", value="0.097"),
+        }
+    ),
 )
 
 
@@ -256,6 +249,59 @@ def bootstrap(one: np.ndarray, other: np.ndarray, draws: int = 2000, seed: int =
     chosen = np.random.default_rng(seed).integers(len(gaps), size=(draws, len(gaps)))
     low, high = np.percentile(gaps[chosen].mean(axis=1), (2.5, 97.5))
     return float(low), float(high)
+
+
+DIFFERENCES, SIZE, ENDS = "(one - other).mean(axis=1)", "size=(draws, len(gaps))", "(2.5, 97.5)"
+PICKED, AVERAGED = f"np.random.default_rng(seed).integers(len(gaps), {SIZE})", "gaps[chosen].mean(axis=1)"
+BOOTSTRAP_MISTAKES = Mistakes(
+    {
+        "other minus one": Mistake("the sign is wrong: it is one minus other", {"one - other": "other - one"}),
+        "shares": Mistake("points, not shares: do not divide by 100", {DIFFERENCES: f"{DIFFERENCES} / 100"}),
+        "sums": Mistake(
+            "that is the sum over the four datasets of a draw: take their mean", {AVERAGED: "gaps[chosen].sum(axis=1)"}
+        ),
+        "centred": Mistake(
+            "the average difference itself is missing: draw the differences as they are, without centring them",
+            {AVERAGED: f"{AVERAGED} - gaps.mean()"},
+        ),
+        "without replacement": Mistake(
+            "all draws gave the same average: draw WITH replacement, so that a dataset can come twice or not at all",
+            {PICKED: "np.random.default_rng(seed).permuted([range(len(gaps))] * draws, axis=1)"},
+        ),
+        "as many as there are runs": Mistake(
+            "it is too narrow by the root of 3, the number of seeds: a dataset's seeds are no further datasets",
+            {SIZE: "size=(draws, one.size)"},
+        ),
+        "single datasets": Mistake(
+            "these are percentiles of single datasets: average every draw of eleven before the percentiles",
+            {SIZE: "size=(draws, 1)"},
+        ),
+        "90 percent": Mistake(
+            "that holds 90% of the draws: 95% lie between the percentiles 2.5 and 97.5", {ENDS: "(5, 95)"}
+        ),
+        "the extremes": Mistake(words="the extremes of all draws", patch={ENDS: "(0, 100)"}),
+        "methods apart": Mistake(
+            words="got different datasets",
+            patch={
+                f"{AVERAGED}, {ENDS}": f"one[chosen].mean(axis=(1, 2)) - other[chosen[::-1]].mean(axis=(1, 2)), {ENDS}"
+            },
+        ),
+        "seeds as datasets": Mistake(words="seeds were drawn", patch={DIFFERENCES: "(one - other).ravel()"}),
+        "high before low": Mistake(words="swap them", patch={ENDS: "(97.5, 2.5)"}),
+        "the global generator": Mistake(
+            words="global generator moved",
+            patch={f"chosen = {PICKED}": f"np.random.seed(seed)\nchosen = np.random.randint(len(gaps), {SIZE})"},
+        ),
+        "a seed in the code": Mistake(words="written into the code", patch={"default_rng(seed)": "default_rng(0)"}),
+        "no seed": Mistake(words="do not use `seed`", patch={"default_rng(seed)": "default_rng()"}),
+        "always 2000 draws": Mistake(words="another number of draws", patch={"size=(draws": "size=(2000"}),
+        "in place": Mistake(
+            words="writes into its input", patch={f"gaps = {DIFFERENCES}": "one -= other\ngaps = one.mean(axis=1)"}
+        ),
+        "all averages": Mistake(words="return two numbers", patch={"low, high = ": f"return {AVERAGED}\nlow, high = "}),
+    },
+    bootstrap,
+)
 
 
 def _interval(
@@ -276,15 +322,13 @@ def _interval(
     return low, high
 
 
-def _by_hand_interval(
-    one: np.ndarray, other: np.ndarray, expected: tuple[float, float], name: str, because: str, causes: Any
-) -> Facet:
-    """A facet of a case in which no draw can differ, so that the interval is one point; `causes(low, high)` guesses."""
+def _point(name: str, one: np.ndarray, other: np.ndarray, because: str, cause: str) -> Facet:
+    """A facet of a case in which all draws have the average 2, so that the interval is one point."""
 
     def test(fn: Function) -> None:
         low, high = _interval(fn, one, other)
-        if not agree(expected, (low, high), 1e-6):
-            raise Finding(f"{expected}, because {because}", f"({low:.3g}, {high:.3g})", causes(low, high))
+        if not agree((2.0, 2.0), (low, high), 1e-6):
+            raise Finding(f"(2.0, 2.0), because {because}", f"({low:.3g}, {high:.3g})", cause, (low, high), 1e-6)
 
     return Facet(name, test)
 
@@ -293,57 +337,25 @@ SPREAD = np.array([20.0, 50.0, 65.0, 90.0])  # of four datasets, in percent
 SEEDS = np.array([-6.0, 0.0, 6.0])
 PAIRED = np.stack([SPREAD] * 3, axis=1) + 2, np.stack([SPREAD] * 3, axis=1)  # [4, 3]: 2 points apart everywhere
 SEEDED = np.stack([2 + SEEDS] * 4), np.zeros((4, 3))  # [4, 3]: every dataset's mean is 2
-CHOSEN = np.array([-1.5, -1.0, -0.5, 0.0, 0.2, 0.5, 1.0, 1.5, 3.0, 6.0, 9.0])  # gaps of eleven datasets
-
-
-def _cause_of_pairs(low: float, high: float) -> str:
-    if agree((-2.0, -2.0), (low, high), 1e-6):
-        return "the sign is wrong: it is one minus other"
-    if agree((0.02, 0.02), (low, high), 1e-6):
-        return "points, not shares: do not divide by 100"
-    if agree((8.0, 8.0), (low, high), 1e-6):
-        return "that is the sum over the four datasets of a draw: take their mean"
-    if agree((0.0, 0.0), (low, high), 1e-6):
-        return "the average difference itself is missing: draw the differences as they are, without centring them"
-    return (
-        "the two methods got different datasets in a draw, so that easy ones meet hard ones. Draw once, and take the "
-        "same datasets for both"
-    )
-
-
-def _cause_of_seeds(low: float, high: float) -> str:
-    return (
-        "seeds were drawn, as if each were a dataset of its own: take the mean over a dataset's seeds first, and draw "
-        "datasets alone"
-    )
+GAPS = np.array([-1.5, -1.0, -0.5, 0.0, 0.2, 0.5, 1.0, 1.5, 3.0, 6.0, 9.0])
+ELEVEN = np.stack([50 + GAPS] * 3, axis=1), np.full((len(GAPS), 3), 50.0)  # [11, 3]
+INTERVAL = bootstrap(*ELEVEN, 40_000)
 
 
 def _width(fn: Function) -> None:
     """The interval holds 95% of the averages of as many datasets as there are."""
-    one, other = np.stack([50 + CHOSEN] * 3, axis=1), np.full((len(CHOSEN), 3), 50.0)
-    wanted = bootstrap(one, other, 40_000)
-    came = _interval(fn, one, other)
-    ratio = (came[1] - came[0]) / (wanted[1] - wanted[0])
-    if all(abs(a - b) < 0.08 * (wanted[1] - wanted[0]) for a, b in zip(came, wanted, strict=True)):
-        return
-    cause = "draw eleven datasets with replacement, average them, repeat, and take the percentiles 2.5 and 97.5"
-    ends = CHOSEN.min(), CHOSEN.max()
-    if ratio < 0.02:
-        cause = "all draws gave the same average: draw WITH replacement, so that a dataset can come twice or not at all"
-    elif abs(ratio - 3**-0.5) < 0.04:
-        cause = "it is too narrow by the root of 3, the number of seeds: a dataset's seeds are no further datasets"
-    elif ratio > 2 and agree(ends, came, 1.6):
-        cause = "these are percentiles of single datasets: average every draw of eleven before the percentiles"
-    elif abs(ratio - 0.84) < 0.05:
-        cause = "that holds 90% of the draws: 95% lie between the percentiles 2.5 and 97.5"
-    elif 1.25 < ratio < 2:
-        cause = "it is too wide: are these the extremes of all draws, or too few datasets in a draw?"
-    raise Finding(f"about ({wanted[0]:.2f}, {wanted[1]:.2f})", f"({came[0]:.2f}, {came[1]:.2f})", cause)
+    width, came = INTERVAL[1] - INTERVAL[0], _interval(fn, *ELEVEN)
+    if not agree(INTERVAL, came, 0.08 * width, 0.0):
+        cause = "draw eleven datasets with replacement, average them, repeat, and take the percentiles 2.5 and 97.5"
+        if came[1] - came[0] > 1.25 * width:
+            cause = "it is too wide: are these the extremes of all draws, or too few datasets in a draw?"
+        expected, got = (f"({low:.2f}, {high:.2f})" for low, high in (INTERVAL, came))
+        raise Finding(f"about {expected}", got, cause, came, 0.04 * width)
 
 
 def _number_of_draws(fn: Function) -> None:
     """As many draws are made as the argument says: the percentiles of a single one are one point."""
-    low, high = _interval(fn, np.stack([50 + CHOSEN] * 3, axis=1), np.full((len(CHOSEN), 3), 50.0), draws=1)
+    low, high = _interval(fn, *ELEVEN, draws=1)
     if high - low > 1e-6:
         cause = (
             "another number of draws was made, or the ends come from a formula: take percentiles of `draws` averages"
@@ -353,9 +365,8 @@ def _number_of_draws(fn: Function) -> None:
 
 def _seed_decides(fn: Function) -> None:
     """The same seed gives the same interval, another seed another, and nothing global is seeded."""
-    one, other = np.stack([50 + CHOSEN] * 3, axis=1), np.full((len(CHOSEN), 3), 50.0)
     state = np.random.get_state()[1].copy()  # type: ignore[index]
-    first, again, apart = (_interval(fn, one, other, 50, seed) for seed in (1, 1, 2))
+    first, again, apart = (_interval(fn, *ELEVEN, 50, seed) for seed in (1, 1, 2))
     expected = "the same interval for the same seed, and another one for another seed"
     if not np.array_equal(state, np.random.get_state()[1]):  # type: ignore[index]
         cause = "numpy's global generator moved: make one of your own, np.random.default_rng(seed)"
@@ -373,11 +384,19 @@ BOOTSTRAP = Exercise(
     title="A bootstrap over datasets",
     reference=bootstrap,
     facets=(
-        _by_hand_interval(
-            *PAIRED, (2.0, 2.0), "pairs stay together", "on every dataset one is 2 points above other", _cause_of_pairs
+        _point(
+            "pairs stay together",
+            *PAIRED,
+            "on every dataset one is 2 points above other",
+            "the two methods got different datasets in a draw, so that easy ones meet hard ones. Draw once, and take "
+            "the same datasets for both",
         ),
-        _by_hand_interval(
-            *SEEDED, (2.0, 2.0), "datasets are drawn, not seeds", "every dataset's mean gap is 2", _cause_of_seeds
+        _point(
+            "datasets are drawn, not seeds",
+            *SEEDED,
+            "every dataset's mean gap is 2",
+            "seeds were drawn, as if each were a dataset of its own: take the mean over a dataset's seeds first, and "
+            "draw datasets alone",
         ),
         Facet("as wide as 95% of the averages", _width),
         Facet("as many draws as asked for", _number_of_draws),
@@ -392,59 +411,62 @@ BOOTSTRAP = Exercise(
         "len(gaps))); np.percentile(gaps[chosen].mean(axis=1), (2.5, 97.5)).",
     ),
     meaning="It says how far the average could move had the datasets been others of their kind.",
+    mistakes=BOOTSTRAP_MISTAKES,
 )
 
 
 # 10.4: Spearman's rank correlation
 
 
-def _pearson(x: Any, y: Any) -> float:
-    return float(np.corrcoef(x, y)[0, 1])
-
-
-def _in_order(values: Any) -> np.ndarray:
-    return np.argsort(np.argsort(values, kind="stable"), kind="stable")
-
-
-def _shortcut(x: Any, y: Any) -> float:
-    gaps = np.asarray(pd.Series(x).rank()) - np.asarray(pd.Series(y).rank())
-    return float(1 - 6 * (gaps**2).sum() / (len(x) * (len(x) ** 2 - 1)))
-
-
-def _largest(values: Any) -> np.ndarray:
-    return np.array([(np.asarray(values) <= value).sum() for value in values])
-
-
-def _smallest(values: Any) -> np.ndarray:
-    return np.array([(np.asarray(values) < value).sum() for value in values])
-
-
-RANKED: dict[str, Callable[..., float]] = {
-    "that is the correlation of the values themselves (Pearson's): replace them by their ranks first": _pearson,
-    "np.argsort says where the smallest value stands, not which rank a value has: rank every value among all": (
-        lambda x, y: _pearson(np.argsort(x, kind="stable"), np.argsort(y, kind="stable"))
-    ),
-    "equal values got different ranks, by the order in which they stand: they share the mean of their ranks": (
-        lambda x, y: _pearson(_in_order(x), _in_order(y))
-    ),
-    "equal values all got the smallest of their ranks: they share the MEAN of their ranks": (
-        lambda x, y: _pearson(_smallest(x), _smallest(y))
-    ),
-    "equal values all got the largest of their ranks: they share the MEAN of their ranks": (
-        lambda x, y: _pearson(_largest(x), _largest(y))
-    ),
-    "the formula 1 - 6 sum(d^2) / (n (n^2 - 1)) is exact only without ties: correlate the ranks": _shortcut,
-    "only one of both was ranked": lambda x, y: _pearson(pd.Series(x).rank(), y),
-    "only the second was ranked: rank both": lambda x, y: _pearson(x, pd.Series(y).rank()),
-    "one of both was ranked from the top: rank both in the same direction": lambda x, y: -spearman(x, y),
-    "that is the covariance of the ranks: divide by both standard deviations": (
-        lambda x, y: float(np.cov(pd.Series(x).rank(), pd.Series(y).rank())[0, 1])
-    ),
-}
-
-
-def _without_sign(x: Any, y: Any) -> float:
-    return abs(spearman(x, y))
+RANKS_SOURCE = """
+def spearman(x, y):
+    rank = lambda v: (v[:, None] > v).sum(1) + ((v[:, None] == v).sum(1) - 1) / 2
+    return np.corrcoef(rank(x), rank(y))[0, 1]
+"""
+SMALLER, SHARED = "(v[:, None] > v).sum(1)", " + ((v[:, None] == v).sum(1) - 1) / 2"
+CORRELATION, SORTED = "np.corrcoef(rank(x), rank(y))[0, 1]", 'np.argsort(v, kind="stable")'
+RANKS_MISTAKES = Mistakes(
+    {
+        "Pearson": Mistake(
+            "that is the correlation of the values themselves (Pearson's): replace them by their ranks first",
+            {"rank(x)": "x", "rank(y)": "y"},
+        ),
+        "argsort once": Mistake(
+            "np.argsort says where the smallest value stands, not which rank a value has: rank every value among all",
+            {SMALLER + SHARED: SORTED},
+        ),
+        "ties in order": Mistake(
+            "equal values got different ranks, by the order in which they stand: they share the mean of their ranks",
+            {SMALLER + SHARED: f'np.argsort({SORTED}, kind="stable")'},
+        ),
+        "the smallest rank": Mistake(
+            "equal values all got the smallest of their ranks: they share the MEAN of their ranks", {SHARED: ""}
+        ),
+        "the largest rank": Mistake(
+            "equal values all got the largest of their ranks: they share the MEAN of their ranks",
+            {SMALLER + SHARED: SMALLER.replace(">", ">=")},
+        ),
+        "the short formula": Mistake(
+            "the formula 1 - 6 sum(d^2) / (n (n^2 - 1)) is exact only without ties: correlate the ranks",
+            {CORRELATION: "1 - 6 * ((rank(x) - rank(y)) ** 2).sum() / (len(x) * (len(x) ** 2 - 1))"},
+        ),
+        "one ranked": Mistake("only x was ranked: rank both", {"rank(y)": "y"}),
+        "the other ranked": Mistake("only y was ranked: rank both", {"rank(x)": "x"}),
+        "from the top": Mistake(
+            "one of the two was ranked from the top: rank both in the same direction", {"rank(y)": "rank(-y)"}
+        ),
+        "covariance": Mistake(
+            "that is the covariance of the ranks: divide by both standard deviations", {"corrcoef": "cov"}
+        ),
+        "the sign lost": Mistake(
+            "the sign was lost: a falling order has a negative correlation", {CORRELATION: f"abs({CORRELATION})"}
+        ),
+        "the whole table": Mistake(words="table of all pairs", patch={"[0, 1]": ""}),
+        "no return": Mistake(words="did you forget it", patch={"return": "found ="}),
+    },
+    RANKS_SOURCE,
+    {"np": np},
+)
 
 
 def _as_number(facet: Facet) -> Facet:
@@ -482,18 +504,16 @@ RANKS = Exercise(
                     (np.array([1.0, 2.0, 3.0, 100.0]), np.array([5.0, 6.0, 8.0, 9.0])),
                     1.0,
                     "both rise together, and ranks do not see by how much",
-                    mistakes=RANKED,
                     name="one order",
                 ),
                 by_hand(
                     (np.array([1.0, 2.0, 3.0, 100.0]), np.array([9.0, 8.0, 7.0, -50.0])),
                     -1.0,
                     "the second falls wherever the first rises",
-                    mistakes={"the sign was lost: a falling order has a negative correlation": _without_sign},
                     name="the opposite order",
                 ),
-                equals(SKEWED, spearman, mistakes=RANKED, name="no ties"),
-                equals(TIES, spearman, mistakes=RANKED, name="ties share a rank"),
+                equals(SKEWED, spearman, name="no ties"),
+                equals(TIES, spearman, name="ties share a rank"),
             ),
         )
     ),
@@ -506,6 +526,7 @@ RANKS = Exercise(
         "np.corrcoef of the two, entry [0, 1].",
     ),
     meaning="One dataset far out cannot make this number: it asks for the order of the datasets alone.",
+    mistakes=RANKS_MISTAKES,
 )
 
 
@@ -566,57 +587,79 @@ def _scene() -> tuple[PromptedCLIP, Shown]:
     return PromptedCLIP(clip, learner, SOURCE), shown("chess", TARGET, 8)
 
 
-def _asked(names: Callable[[PromptedCLIP, Shown], list[str]]) -> Callable[..., float]:
-    """A wrong transfer that asks for other names."""
-    return lambda model, data: accuracy(PromptedCLIP(model.clip, model.learner, names(model, data)), data)
+ASKED = "PromptedCLIP(model.clip, model.learner, data.class_names)"
+TRANSFER_MISTAKES = Mistakes(
+    {
+        "a share": Mistake("that is a share: accuracies are percent", {"return ": "return 0.01 * "}),
+        "the old names": Mistake(
+            "the old class names were kept: `model` still asks for those that it was trained with. Make a PromptedCLIP "
+            "with data.class_names",
+            {ASKED: "model"},
+        ),
+        "zero-shot": Mistake(
+            "the learned prompts were thrown away: that is zero-shot CLIP. Take model.learner",
+            {"model.learner": "PromptLearner()"},
+        ),
+        "a new learner": Mistake(
+            "nothing learned is in it: a new learner, or the dataset's own sentence, is not the trained learner of "
+            "`model`",
+            {"model.learner": "type(model.learner)(model.clip, n_ctx=4)"},
+        ),
+        "without vision prompts": Mistake(
+            "the learned vision prompts are missing: model.clip.encode_image(images) is CLIP's own. A PromptedCLIP "
+            "with model.learner has all its prompts",
+            body=f"""
+images, labels = zip(*data)
+logits = {ASKED}.classify(model.clip.encode_image(torch.stack(images)))
+return 100 * (logits.argmax(dim=-1) == torch.tensor(labels)).double().mean().item()
+""",
+        ),
+        "training pictures": Mistake(
+            "training pictures were asked: ask about `data` as it is, its test pictures",
+            {", data)": ", data.train(16))"},
+        ),
+        "template in the names": Mistake(
+            "the template was written into the class names: the learned prompt is the sentence already. Give the names "
+            "alone",
+            {"data.class_names": "[data.template.format(name) for name in data.class_names]"},
+        ),
+        "both lists": Mistake(
+            "old and new names were asked together, so that label i is no longer name i: only those of data",
+            {"data.class_names": "model.class_names + data.class_names"},
+        ),
+        "sorted": Mistake(
+            "the names are in another order: label i is data.class_names[i]",
+            {"data.class_names": "sorted(data.class_names)"},
+        ),
+        "trained again": Mistake(
+            words="trained again",
+            patch={
+                "return": "from maple_lite import fit\n"
+                f"fit({ASKED}, data.train(16), epochs=1, lr=0.01, batch_size=16, bar=False)\nreturn"
+            },
+        ),
+        "overwritten names": Mistake(
+            words="its tokens are still the old ones",
+            patch={"return": "model.class_names = data.class_names\nreturn", ASKED: "model"},
+        ),
+        "the model": Mistake(words="return the accuracy", patch={f"accuracy({ASKED}, data)": ASKED}),
+    },
+    transfer,
+    {"accuracy": accuracy, "PromptedCLIP": PromptedCLIP, "PromptLearner": PromptLearner, "torch": torch},
+)
 
 
-class _WordsAlone(PromptLearner):
-    """A learner without its vision prompts."""
-
-    def __init__(self, learner: PromptLearner) -> None:
-        super().__init__(learner.templates)
-        self.learner = learner
-
-    def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
-        """The learner's own."""
-        return self.learner.text_prompts(image_features)
-
-
-TRANSFERS: dict[str, Callable[..., float]] = {
-    "the old class names were kept: `model` still asks for those that it was trained with. Make a PromptedCLIP with "
-    "data.class_names": _asked(lambda model, data: model.class_names),
-    "the learned prompts were thrown away: that is zero-shot CLIP. Take model.learner": (
-        lambda model, data: accuracy(PromptedCLIP(model.clip, PromptLearner(), data.class_names), data)
-    ),
-    "nothing learned is in it: a new learner, or the dataset's own sentence, is not the trained learner of `model`": (
-        lambda model, data: accuracy(PromptedCLIP(model.clip, PromptLearner(data.template), data.class_names), data)
-    ),
-    "the learned vision prompts are missing: model.clip.encode_image(images) is CLIP's own. A PromptedCLIP with "
-    "model.learner has all its prompts": lambda model, data: accuracy(
-        PromptedCLIP(model.clip, _WordsAlone(model.learner), data.class_names), data
-    ),
-    "training pictures were asked: ask about `data` as it is, its test pictures": (
-        lambda model, data: transfer(model, data.train(len(data)))
-    ),
-    "the template was written into the class names: the learned prompt is the sentence already. Give the names alone": (
-        _asked(lambda model, data: [data.template.format(name) for name in data.class_names])
-    ),
-    "old and new names were asked together, so that label i is no longer name i: only those of data": (
-        _asked(lambda model, data: [*model.class_names, *data.class_names])
-    ),
-    "the names are in another order: label i is data.class_names[i]": _asked(
-        lambda model, data: sorted(data.class_names)
-    ),
-    "that is a share: accuracies are percent": lambda model, data: transfer(model, data) / 100,
-}
+@lru_cache
+def _transferred() -> float:
+    """What transfer returns for the scene."""
+    return transfer(*_scene())
 
 
 def _transfer_facet(fn: Function) -> None:
     """The accuracy of the same prompts under other names, of a model that stays what it is."""
     model, data = _scene()
     before = [weight.detach().clone() for weight in model.learner.parameters()]
-    wanted = transfer(model, data)
+    wanted = _transferred()
     with kept(model.clip), seeded(0), torch.no_grad():
         with torch.enable_grad():
             came = fn(model, data)
@@ -633,9 +676,8 @@ def _transfer_facet(fn: Function) -> None:
     if not is_number(value):
         raise Finding("a number, the accuracy in percent", describe(came), "return the accuracy, and nothing else")
     if not agree(wanted, float(value), 1e-3):
-        known = (cause for cause, wrong in TRANSFERS.items() if agree(wrong(*_scene()), float(value), 1e-3))
         cause = "it needs three things: the CLIP of `model`, the trained learner of `model`, and the names of `data`"
-        raise Finding(f"{wanted:g} percent", f"{float(value):g}", next(known, cause))
+        raise Finding(f"{wanted:g} percent", f"{float(value):g}", cause, float(value), 1e-3)
 
 
 def _more_classes(fn: Function) -> None:
@@ -661,6 +703,7 @@ TRANSFER = Exercise(
         "accuracy(PromptedCLIP(model.clip, model.learner, ...), data), with the names of data in place of the dots.",
     ),
     meaning="Transfer trains nothing: a prompt is a sentence with a gap, and any names fit into the gap.",
+    mistakes=TRANSFER_MISTAKES,
 )
 
 EXERCISES: tuple[Exercise, ...] = (AVERAGE, SHARE, BOOTSTRAP, RANKS, TRANSFER)

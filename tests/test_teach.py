@@ -89,6 +89,25 @@ def test_a_moved_control_redraws_figure_and_sentence_in_their_places(shell, monk
     assert (slider.description, slider.continuous_update) == ("height", False)
 
 
+def test_in_strict_mode_every_control_is_moved_to_its_end(shell, monkeypatch):
+    drawn = []
+
+    def note(height, colour, wide):
+        drawn.append((height, colour, wide))
+        return draw(height, colour)
+
+    controls = dict(height=(1, 5), colour=["red", "green"], wide=False)
+    explore(note, **controls)
+    assert drawn == [(3, "red", False)]
+    monkeypatch.setenv("MAPLE_LITE_STRICT", "1")
+    with capture_output() as captured:
+        explore(note, **controls)
+    assert drawn[1:] == [(3, "red", False), (5, "red", False), (3, "green", False), (3, "red", True)]
+    assert captured.outputs[0].metadata["image/png"]["alt"] == "A red bar, 3 high."
+    with pytest.raises(RuntimeError, match=r"no control \(height\) changes the figure and its sentence"):
+        explore(lambda height: draw(), height=(1, 5))
+
+
 def test_the_place_of_a_figure_is_its_own(shell, monkeypatch):
     shown = []
     monkeypatch.setattr(shell.display_pub, "publish", lambda data, **kwargs: shown.append(kwargs["transient"]))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from maple_lite.course.exercises import LESSONS
 from maple_lite.course.teach.exercise import HINTS, Exercise
+from maple_lite.course.teach.strict import is_strict
 from maple_lite.course.teach.values import agree, is_number, literal
 from maple_lite.course.teach.verdicts import KINDS, NOT_ATTEMPTED, PASSED, WIDTH, Verdict, judge
 from maple_lite.support.files import data_folder
@@ -72,7 +73,7 @@ class Session:
         if verdict.kind == PASSED:
             print(text)
             return submission
-        if strict():
+        if is_strict():
             raise ExerciseError(text)
         print(text)
         if verdict.kind != NOT_ATTEMPTED:
@@ -173,18 +174,13 @@ class Session:
             print(f"{name} {value:.1f}, as expected ({band[0]:g} to {band[1]:g})")
         else:
             text = f"{name} {value:.1f} is outside of what we saw with seeds 1 to 3 ({band[0]:g} to {band[1]:g})."
-            if strict():
+            if is_strict():
                 raise ExerciseError(text)
             print(_wrapped(f"{text} If you changed settings above, that may be all. If not, look at the checks above."))
 
     def _exercise(self, number: str) -> Exercise:
         """An exercise by its number; ValueError with the close ones."""
         return self._exercises[require_name("exercise", number, self._exercises)]
-
-
-def strict() -> bool:
-    """Whether MAPLE_LITE_STRICT=1 asks that everything passes."""
-    return os.environ.get("MAPLE_LITE_STRICT") == "1"
 
 
 def expected_bands() -> dict[str, dict[str, list[float]]]:

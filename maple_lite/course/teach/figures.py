@@ -13,6 +13,8 @@ from IPython.display import display
 from ipywidgets import Widget, interactive
 from matplotlib.figure import Figure
 
+from maple_lite.course.teach.strict import is_strict
+
 DPI = 100
 LINE = 110  # characters of a sentence below a figure
 
@@ -43,8 +45,8 @@ def explore(fn: Callable[..., tuple[Figure, str]], **controls: Any) -> None:
     """
     widgets = {name: _widget(name, control) for name, control in controls.items()}
 
-    def draw() -> _Picture:
-        return _Picture(*fn(**{name: widget.value for name, widget in widgets.items()}))
+    def draw(**moved: Any) -> _Picture:
+        return _Picture(*fn(**{name: widget.value for name, widget in widgets.items()} | moved))
 
     def redraw(change: Any) -> None:
         drawn = draw()
@@ -52,11 +54,34 @@ def explore(fn: Callable[..., tuple[Figure, str]], **controls: Any) -> None:
         sentence.update({"text/plain": str(drawn)}, raw=True)
 
     first = draw()
+    if widgets and is_strict():
+        _try_ends(first, draw, widgets)
     picture = display(first, display_id=True)
     sentence = display({"text/plain": str(first)}, raw=True, display_id=True)
     for widget in widgets.values():
         widget.observe(redraw, names="value")
         display(widget)
+
+
+def _try_ends(first: _Picture, draw: Callable[..., _Picture], widgets: dict[str, Any]) -> None:
+    """Draws with every control moved to its end, as a reader may; RuntimeError if no picture and sentence change.
+
+    Strict mode does it, in which tests run the lessons.
+    """
+    moved = [draw(**{name: _end(widget)}) for name, widget in widgets.items()]
+    if not any(picture.png != first.png and picture.alt != first.alt for picture in moved):
+        raise RuntimeError(
+            f"no control ({', '.join(widgets)}) changes the figure and its sentence: look at the function."
+        )
+
+
+def _end(widget: Any) -> Any:
+    """The value of a control at its end: the last choice, the highest number, the other of True and False."""
+    if hasattr(widget, "options"):
+        before, widget.index = widget.index, len(widget.options) - 1
+        last, widget.index = widget.value, before
+        return last
+    return not widget.value if isinstance(widget.value, bool) else getattr(widget, "max", widget.value)
 
 
 class _Picture:

@@ -158,6 +158,9 @@ def test_wrong_answers_to_questions_have_causes():
     asked = exercise(counted, number(100_000, 0.5), reference=100_000)
     assert [cause(judge(asked, answer)) for answer in (50_000, 50_002)] == ["that is a half", "rounded"]
     assert "too small" in cause(judge(asked, 50_001))
+    small = Mistakes({"the inverse": Mistake("turn it over", value=0.02), "a tenth": Mistake("a tenth", value=0.1)})
+    asked = exercise(small, number(44, 0.3), reference=44)
+    assert [cause(judge(asked, answer)) for answer in (0.0203, 0.1)] == ["turn it over", "a tenth"]
     chosen = exercise(Mistakes({"B": Mistake("B is not", value="B")}), choice("A", "BC"), reference="A")
     assert cause(judge(chosen, " b")) == "B is not"
     assert dict(judge(chosen, "D").rows)["expected"] == "one of 'A', 'B', 'C'"

@@ -214,7 +214,8 @@ def choice(right: Any, others: Iterable[Any], *, name: str = "the answer") -> Fa
 def number(right: float, atol: float, causes: Mapping[float, str] | None = None, *, name: str = "the number") -> Facet:
     """For exercises with a number: the submission is within `atol` of `right`.
 
-    What makes wrong numbers, the exercise's table of mistakes says (or `causes`).
+    What makes wrong numbers, the exercise's table of mistakes says (or `causes`): a known one is recognised to `atol`,
+    and to 2% of it, so that small ones are told apart.
 
     >>> number(53.33, 0.05)
     """
@@ -231,7 +232,9 @@ def number(right: float, atol: float, causes: Mapping[float, str] | None = None,
         side = "smaller" if value > right else "larger"
         near = [cause for factor, cause in FACTORS.items() if agree(right * factor, value, atol * abs(factor))]
         steps = f"this is too {'large' if value > right else 'small'}: go through the steps once more"
-        raise Finding(f"a {side} number", literal(value), near[0] if near else steps, value, atol, 0.0)
+        raise Finding(
+            f"a {side} number", literal(value), near[0] if near else steps, value, min(atol, abs(value) / 50), 0.0
+        )
 
     return Facet(name, test)
 

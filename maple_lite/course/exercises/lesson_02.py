@@ -6,93 +6,96 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from maple_lite.course.exercises.shared import draw
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
-from maple_lite.course.teach.facets import by_hand, equals, invariant, number, returns, unchanged
+from maple_lite.course.teach.facets import Function, by_hand, equals, invariant, number, returns, unchanged
+from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import describe, literal
 from maple_lite.protocol import base_and_novel, few_shot, harmonic_mean
 
-Function = Callable[..., Any]
+SENTENCES = draw(4, 3, 5) * torch.tensor([3.0, 1.0, 0.4, 0.1])[:, None, None]  # [T, C, D], no unit norms
 
 
 def ensemble(text_features: Tensor) -> Tensor:
     """Unit-norm features [C, D] of C classes, each the mean direction of its T sentences' features [T, C, D]."""
-    return F.normalize(F.normalize(text_features, dim=-1).mean(dim=0), dim=-1)
+    unit = F.normalize(text_features, dim=-1)
+    return F.normalize(unit.mean(dim=0), dim=-1)
 
 
-def probe_step(
-    weight: Tensor, bias: Tensor, image_features: Tensor, labels: Tensor, lr: float
-) -> tuple[Tensor, Tensor]:
-    """Weight [C, D] and bias [C] after one step of gradient descent on the mean cross-entropy of [N, D] and [N]."""
-    error = _probabilities(weight, bias, image_features) - F.one_hot(labels, len(bias))  # [N, C]
-    return weight - lr * error.T @ image_features / len(labels), bias - lr * error.mean(dim=0)
+UNIT, MEAN_OF = "F.normalize(text_features, dim=-1)", "unit.mean(dim=0)"
+UNIT_MEAN = f"F.normalize({MEAN_OF}, dim=-1)"
 
-
-def _probabilities(weight: Tensor, bias: Tensor, image_features: Tensor) -> Tensor:
-    return (image_features @ weight.T + bias).softmax(dim=-1)
-
-
-def _random(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
-
-
-SENTENCES = _random(4, 3, 5) * torch.tensor([3.0, 1.0, 0.4, 0.1])[:, None, None]  # [T, C, D], no unit norms
+ENSEMBLE_MISTAKES = Mistakes(
+    {
+        "no normalisation before": Mistake(
+            "you normalised the mean, but not the features before it: a long vector drowns the others",
+            {UNIT: "text_features"},
+        ),
+        "no normalisation after": Mistake(
+            "the mean of unit vectors is shorter than 1: normalise the mean, too", {UNIT_MEAN: MEAN_OF}
+        ),
+        "a sum that nobody normalises": Mistake(
+            "a sum is longer than 1: take the mean and normalise it", {UNIT_MEAN: "unit.sum(dim=0)"}
+        ),
+        "mean over the classes": Mistake(
+            "you averaged over the classes: dim 1. The sentences are dim 0", {MEAN_OF: "unit.mean(dim=1)"}
+        ),
+        "mean over the features": Mistake(
+            "you averaged over the features: dim 2. The sentences are dim 0", {MEAN_OF: "unit.mean(dim=2)"}
+        ),
+        "sentences below each other": Mistake(
+            "you put the sentences of all classes below each other; average over dim 0 instead",
+            {MEAN_OF: "unit.flatten(0, 1)"},
+        ),
+        "sentences side by side": Mistake(
+            "you put the features of the sentences side by side; average them instead",
+            {MEAN_OF: "torch.cat([*unit], dim=-1)"},
+        ),
+        "no mean": Mistake("no dimension is gone: take the mean over dim 0, the sentences", {MEAN_OF: "unit"}),
+        "keepdim": Mistake(
+            "keepdim=True leaves a dimension of 1: leave it out", {MEAN_OF: "unit.mean(dim=0, keepdim=True)"}
+        ),
+        "normalised over the wrong dimension": Mistake(
+            "you normalised over the classes: F.normalize takes dim=1 unless you say dim=-1",
+            {UNIT: "F.normalize(text_features)"},
+        ),
+        "one length for all classes": Mistake(
+            "you divided the means by one length for all classes: norm(dim=-1, keepdim=True) has one for each",
+            {UNIT_MEAN: f"{MEAN_OF} / {MEAN_OF}.norm()"},
+        ),
+        "the first sentence": Mistake("that is the first sentence alone", {MEAN_OF: "unit[0]"}),
+        "the median": Mistake(
+            "that is the median of every number, not the mean", {MEAN_OF: "unit.median(dim=0).values"}
+        ),
+        "in place": Mistake(
+            words="writes into its input",
+            patch={f"unit = {UNIT}": "unit = text_features\nunit /= unit.norm(dim=-1, keepdim=True)"},
+        ),
+        "no return": Mistake(words="did you forget", patch={"return F": "F"}),
+    },
+    ensemble,
+)
 
 ENSEMBLE = Exercise(
     "02.1",
     "Average the sentences of each class",
     ensemble,
     (
-        returns(
-            (SENTENCES,),
-            (3, 5),
-            torch.float32,
-            letters="C, D",
-            causes={
-                (4, 5): "you averaged over the classes: dim 1. The sentences are dim 0",
-                (4, 3): "you averaged over the features: dim 2. The sentences are dim 0",
-                (12, 5): "you put the sentences of all classes below each other; average over dim 0 instead",
-                (3, 20): "you put the features of the sentences side by side; average them instead",
-                (4, 3, 5): "no dimension is gone: take the mean over dim 0, the sentences",
-                (1, 3, 5): "keepdim=True leaves a dimension of 1: leave it out",
-            },
-        ),
+        returns((SENTENCES,), (3, 5), torch.float32, letters="C, D"),
         by_hand(
             (torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]]),),
             torch.tensor([[0.7071, 0.7071]]),
             "the mean of [1, 0] and [0, 1] is [0.5, 0.5], and its length must be 1",
             atol=1e-3,
-            mistakes={
-                "the mean of unit vectors is shorter than 1: normalise the mean, too": lambda x: x.mean(dim=0),
-                "a sum is longer than 1: take the mean and normalise it": lambda x: x.sum(dim=0),
-                "that is the first sentence alone": lambda x: x[0],
-                "that is the median of every number, not the mean": lambda x: F.normalize(x.median(dim=0)[0], dim=-1),
-            },
             name="two sentences by hand",
         ),
-        equals(
-            (SENTENCES,),
-            ensemble,
-            name="every sentence counts the same",
-            mistakes={
-                "you normalised the mean, but not the features before it: a long vector drowns the others": lambda x: (
-                    F.normalize(x.mean(dim=0), dim=-1)
-                ),
-                "you normalised before the mean, but not the mean itself": lambda x: F.normalize(x, dim=-1).mean(dim=0),
-                "you normalised over the classes: F.normalize takes dim=1 unless you say dim=-1": lambda x: F.normalize(
-                    F.normalize(x).mean(dim=0), dim=-1
-                ),
-                "you divided the means by one length for all classes: norm(dim=-1, keepdim=True) has one for each": (
-                    lambda x: F.normalize(F.normalize(x, dim=-1).mean(dim=0).flatten(), dim=0).view(x.shape[1:])
-                ),
-            },
-        ),
+        equals((SENTENCES,), ensemble, name="every sentence counts the same"),
         invariant(
             "one sentence is itself",
             lambda fn: bool(torch.allclose(fn(SENTENCES[:1].clone()), F.normalize(SENTENCES[0], dim=-1), atol=1e-5)),
@@ -109,11 +112,71 @@ ENSEMBLE = Exercise(
         "with dim=-1 once more.",
     ),
     "An ensemble costs nothing at test time: it is one vector per class, as a single sentence is.",
+    ENSEMBLE_MISTAKES,
 )
 
 
 LABELS = [0, 2, 1, 0, 2, 2, 1, 0, 1, 0, 2, 1, 0, 1, 2, 0, 1]  # as a shuffled pool has them: 6, 6 and 5 pictures
 SHOTS = 3
+SAMPLE = """
+def few_shot(labels, shots, seed):
+    generator = random.Random(seed)
+    chosen = []
+    for label in sorted(set(labels)):
+        members = [index for index, own in enumerate(labels) if own == label]
+        if len(members) < shots:
+            raise ValueError(f"class {label} has too few pictures")
+        chosen += generator.sample(members, shots)
+    return chosen
+"""
+GENERATOR, DRAWN = "generator = random.Random(seed)", "generator.sample(members, shots)"
+TOO_FEW = 'if len(members) < shots:\n    raise ValueError(f"class {label} has too few pictures")'
+
+SAMPLE_MISTAKES = Mistakes(
+    {
+        "from all classes together": Mistake(
+            words="drew from all pictures together",
+            body="return random.Random(seed).sample(range(len(labels)), shots * len(set(labels)))",
+        ),
+        "shots in all": Mistake(
+            words="not the number in all", body="return random.Random(seed).sample(range(len(labels)), shots)"
+        ),
+        "positions within the class": Mistake(
+            words="took positions within a class for indices",
+            patch={DRAWN: "generator.sample(range(len(members)), shots)"},
+        ),
+        "counted from 1": Mistake(
+            words="Python counts from 0", patch={"enumerate(labels)": "enumerate(labels, 1)", DRAWN: "members[-shots:]"}
+        ),
+        "a list per class": Mistake(words="one flat list", patch={f"chosen += {DRAWN}": f"chosen.append({DRAWN})"}),
+        "with replacement": Mistake(words="with replacement", patch={DRAWN: "generator.choices(members, k=shots)"}),
+        "the seed is not used": Mistake(words="does not use `seed`", patch={GENERATOR: "generator = random"}),
+        "always the first": Mistake(words="the first pictures of each class", patch={DRAWN: "members[:shots]"}),
+        "a seed in the code": Mistake(words="a seed is written into the code", patch={"Random(seed)": "Random(42)"}),
+        "the last never": Mistake(words="to have a chance", patch={DRAWN: "generator.sample(members[:-1], shots)"}),
+        "too few, silently": Mistake(
+            words="the comparison is unfair",
+            patch={TOO_FEW: "", DRAWN: "generator.sample(members, min(shots, len(members)))"},
+        ),
+        "the global seed": Mistake(
+            words="that of random has moved", patch={GENERATOR: "random.seed(seed)\ngenerator = random"}
+        ),
+        "torch's global seed": Mistake(
+            words="that of torch has moved",
+            patch={
+                GENERATOR: "torch.manual_seed(seed)",
+                DRAWN: "[members[i] for i in torch.randperm(len(members))[:shots]]",
+            },
+        ),
+        "a tensor": Mistake(words="end with .tolist()", patch={"return chosen": "return torch.tensor(chosen)"}),
+        "a dictionary": Mistake(
+            words="a list of whole numbers",
+            patch={"chosen = []": "chosen = {}", f"chosen += {DRAWN}": f"chosen[label] = {DRAWN}"},
+        ),
+    },
+    SAMPLE,
+    {"random": random, "torch": torch},
+)
 
 
 def _sample(fn: Function, labels: Iterable[int] = LABELS, shots: int = SHOTS, seed: int = 1) -> list[int]:
@@ -223,10 +286,10 @@ def _too_few(fn: Function) -> None:
     except ValueError:
         return
     except Exception as error:
-        cause = "compare the number of a class's pictures with `shots` yourself, and raise ValueError in words"
+        cause = "compare the number of a class's pictures with `shots` yourself, and raise a ValueError that says so"
         raise Finding(expected, f"{type(error).__name__}: {error}", cause) from None
     cause = "a class with too few pictures is taken as it is: nobody would notice that the comparison is unfair"
-    raise Finding(expected, f"{describe(chosen)}, without a word", cause)
+    raise Finding(expected, f"{describe(chosen)}, without an error", cause)
 
 
 def _own_generator(fn: Function) -> None:
@@ -252,48 +315,73 @@ FEW_SHOT = Exercise(
         Facet("a generator of its own", _own_generator),
     ),
     (
-        "Every class is drawn for itself. So first find out which indices each class has.",
+        "Each class is drawn on its own. So first find out which indices each class has.",
         "Make one generator from the seed: random.Random(seed). For each label, collect the indices that have it, "
         "raise a ValueError if they are fewer than `shots`, and draw without replacement.",
         "for label in sorted(set(labels)): members = [i for i, own in enumerate(labels) if own == label]; after the "
         "test of len(members), chosen += generator.sample(members, shots).",
     ),
-    "Whoever has your seed has your sample: the result of a method can be compared and repeated.",
+    "Anyone who has your seed has your sample, so that results can be compared and repeated.",
+    SAMPLE_MISTAKES,
 )
 
-BATCH = _random(6, 4)  # image features [N, D]
+BATCH = draw(6, 4)  # image features [N, D]
 TARGETS = torch.tensor([0, 2, 1, 1, 2, 2])  # labels [N]
-STEP = (_random(3, 4) * 0.5, torch.tensor([0.3, -0.2, 0.1]), BATCH, TARGETS, 0.5)
+STEP = (draw(3, 4) * 0.5, torch.tensor([0.3, -0.2, 0.1]), BATCH, TARGETS, 0.5)
 HAND = (torch.zeros(2, 2), torch.zeros(2), torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 1.0)
 
 
-def _wrong_step(
-    sign: float = 1, bias_too: bool = True, summed: bool = False, twice: bool = False, target: bool = True
-) -> Function:
-    """A step with one common mistake."""
-
-    def step(weight: Tensor, bias: Tensor, image_features: Tensor, labels: Tensor, lr: float) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad():
-            weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
-            logits = image_features @ weight.T + bias
-            logits = logits.softmax(dim=-1) if twice else logits
-            labels = labels if target else logits.argmax(dim=-1)
-            loss = F.cross_entropy(logits, labels, reduction="sum" if summed else "mean")
-            slopes = torch.autograd.grad(loss, (weight, bias))
-        moved = [old.detach() - sign * lr * slope for old, slope in zip((weight, bias), slopes, strict=True)]
-        return moved[0], moved[1] if bias_too else bias.detach()
-
-    return step
+def probe_step(
+    weight: Tensor, bias: Tensor, image_features: Tensor, labels: Tensor, lr: float
+) -> tuple[Tensor, Tensor]:
+    """Weight [C, D] and bias [C] after one step of gradient descent on the mean cross-entropy of [N, D] and [N]."""
+    error = (image_features @ weight.T + bias).softmax(dim=-1) - F.one_hot(labels, len(bias))  # [N, C]
+    return weight - lr * error.T @ image_features / len(labels), bias - lr * error.mean(dim=0)
 
 
-STEP_MISTAKES: dict[str, Function] = {
-    "you went up the slope: subtract lr times the gradient, do not add it": _wrong_step(sign=-1),
-    "the bias did not move: it is learned, too": _wrong_step(bias_too=False),
-    "you summed over the pictures: take the mean, or the step grows with the number of shots": _wrong_step(summed=True),
-    "softmax twice: F.cross_entropy takes the logits as they are": _wrong_step(twice=True),
-    "the labels do not come in: the target is what the picture is, not what the probe says": _wrong_step(target=False),
-    "nothing has moved": lambda weight, bias, *rest: (weight, bias),
-}
+LOGITS, LOSS = "image_features @ weight.T + bias", "F.cross_entropy(image_features @ weight.T + bias, labels)"
+NEW_WEIGHT, NEW_BIAS = "weight - lr * error.T @ image_features / len(labels)", "bias - lr * error.mean(dim=0)"
+AUTOGRAD = f"""
+weight, bias = weight.detach().requires_grad_(), bias.detach().requires_grad_()
+slopes = torch.autograd.grad({LOSS}, (weight, bias))
+return (weight - lr * slopes[0]).detach(), (bias - lr * slopes[1]).detach()
+"""
+
+STEP_MISTAKES = Mistakes(
+    {
+        "up the slope": Mistake(
+            "you went up the slope: subtract lr times the gradient, do not add it",
+            {"weight - ": "weight + ", "bias - ": "bias + "},
+        ),
+        "the bias stays": Mistake("the bias did not move: it is learned, too", {NEW_BIAS: "bias"}),
+        "the sum": Mistake(
+            "you summed over the pictures: take the mean, or the step grows with the number of shots",
+            {" / len(labels)": "", "mean": "sum"},
+        ),
+        "softmax twice": Mistake(
+            "softmax twice: F.cross_entropy takes the logits as they are",
+            body=AUTOGRAD.replace(LOGITS, f"({LOGITS}).softmax(dim=-1)"),
+        ),
+        "its own answers as labels": Mistake(
+            "the labels are not used: the target is what the picture is, not what the probe says",
+            {"error = ": f"labels = ({LOGITS}).argmax(dim=-1)\nerror = "},
+        ),
+        "no step": Mistake("nothing has moved", body="return weight, bias"),
+        "in place": Mistake(
+            words="writes into its input",
+            patch={"return weight -": "weight -=", ", bias -": "\nbias -=", "(dim=0)": "(dim=0)\nreturn weight, bias"},
+        ),
+        "the graph stays": Mistake(words="remember how they were made", body=AUTOGRAD.replace("]).detach()", "])")),
+        "gradients on the originals": Mistake(
+            words="adds up from run to run", body=AUTOGRAD.replace(".detach().requires", ".requires")
+        ),
+        "the loss comes back": Mistake(words="end with `return weight, bias`", body=f"return {LOSS}"),
+        "swapped": Mistake("the weight comes first, then the bias", {NEW_WEIGHT: NEW_BIAS, NEW_BIAS: NEW_WEIGHT}),
+        "transposed": Mistake(words="a transpose is too much", patch={NEW_WEIGHT: f"({NEW_WEIGHT}).T"}),
+        "no transpose of the weight": Mistake(words="is a transpose (.T) missing", patch={"weight.T": "weight"}),
+    },
+    probe_step,
+)
 
 
 def _is_pair(fn: Function) -> None:
@@ -306,10 +394,8 @@ def _is_pair(fn: Function) -> None:
         raise Finding(expected, describe(came), "end with `return weight, bias`, the two new tensors")
     shapes = [list(part.shape) for part in came]
     if shapes != [list(weight.shape), list(bias.shape)]:
-        turned = "the weight has a row per class: a transpose is too much, or missing"
-        swapped = "the weight comes first, then the bias"
-        cause = swapped if shapes[::-1] == [list(weight.shape), list(bias.shape)] else turned
-        raise Finding(expected, f"shapes {shapes[0]} and {shapes[1]}", cause)
+        cause = "the weight has a row per class: a transpose is too much, or missing"
+        raise Finding(expected, f"shapes {shapes[0]} and {shapes[1]}", cause, shapes)
 
 
 def _no_graph(fn: Function) -> None:
@@ -345,10 +431,9 @@ PROBE_STEP = Exercise(
             HAND,
             (torch.tensor([[0.5, 0.0], [-0.5, 0.0]]), torch.tensor([0.5, -0.5])),
             "both classes start at probability 0.5, so row 0 moves by 0.5 towards the picture and row 1 by 0.5 away",
-            mistakes=STEP_MISTAKES,
             name="one picture by hand",
         ),
-        equals(STEP, probe_step, mistakes=STEP_MISTAKES, name="the mean over the pictures"),
+        equals(STEP, probe_step, name="the mean over the pictures"),
         Facet("no graph is kept", _no_graph),
         unchanged(STEP),
         invariant(
@@ -367,6 +452,7 @@ PROBE_STEP = Exercise(
         "the weight is error.T @ image_features / N, that of the bias error.mean(dim=0).",
     ),
     "Only the rows of the classifier learn; CLIP's features are data, computed once.",
+    STEP_MISTAKES,
 )
 
 
@@ -387,29 +473,23 @@ def _halves(fn: Function, n_classes: int) -> tuple[list[int], list[int]]:
 
 
 def _split_of(n_classes: int) -> Callable[[Function], None]:
-    """A test of the split of `n_classes`, with the causes of common mistakes."""
+    """A test of the split of `n_classes`."""
 
     def test(fn: Function) -> None:
         base, novel = came = _halves(fn, n_classes)
         wanted = base_and_novel(n_classes)
         if came == wanted:
             return
-        largest, everything = n_classes - 1, list(range(n_classes))
-        both, all_ids = sorted(set(base) & set(novel)), sorted({*base, *novel})
-        causes = {
-            "the first half is base, the second novel: you return them the other way round": (novel, base) == wanted,
-            "novel classes keep their ids: count on from the base classes, not from 0 again": base == wanted[0]
-            and novel == list(range(len(wanted[1]))),
-            f"class ids start at 0 and end at {largest}": bool({*base, *novel} - set(everything)),
-            f"with {n_classes} classes the odd one is base: round up, not down": len(base) < len(wanted[0])
-            and sorted(base + novel) == everything,
-            f"class {min(both, default='')} is in both halves: what a method trained on is not novel": bool(both),
-            f"class {min(set(everything) - set(all_ids), default='')} is in neither half": all_ids != everything,
-            "the base classes are the first ones, in order, so that everybody has the same split": len(base)
-            == len(wanted[0]),
-        }
-        cause = next((text for text, holds in causes.items() if holds), "base is the first half, rounded up")
-        raise Finding(f"{wanted[0]} and {wanted[1]} of {n_classes} classes", f"{base} and {novel}", cause)
+        ids, both = set(range(n_classes)), sorted(set(base) & set(novel))
+        outside, neither = {*base, *novel} - ids, sorted(ids - {*base, *novel})
+        cause = "the base classes are the first ones, in order, so that everybody has the same split"
+        if outside:
+            cause = f"class ids start at 0 and end at {n_classes - 1}"
+        elif both:
+            cause = f"class {both[0]} is in both halves: what a method trained on is not novel"
+        elif neither:
+            cause = f"class {neither[0]} is in neither half"
+        raise Finding(f"{wanted[0]} and {wanted[1]} of {n_classes} classes", f"{base} and {novel}", cause, came)
 
     return test
 
@@ -418,6 +498,41 @@ def _many_splits(fn: Function) -> None:
     for n_classes in range(2, 31):
         _split_of(n_classes)(fn)
 
+
+HALVES = """
+def base_and_novel(n_classes):
+    half = (n_classes + 1) // 2
+    return list(range(half)), list(range(half, n_classes))
+"""
+BASE, NOVEL = "list(range(half))", "list(range(half, n_classes))"
+
+SPLIT_MISTAKES = Mistakes(
+    {
+        "rounded down": Mistake("the odd one is base: round up, not down", {"(n_classes + 1)": "n_classes"}),
+        "novel from 0": Mistake(
+            "novel classes keep their ids: count on from the base classes, not from 0 again",
+            {NOVEL: "list(range(n_classes - half))"},
+        ),
+        "from 1": Mistake(
+            words="class ids start at 0",
+            patch={BASE: "list(range(1, half + 1))", NOVEL: "list(range(half + 1, n_classes + 1))"},
+        ),
+        "the middle twice": Mistake(words="is in both halves", patch={"range(half,": "range(n_classes // 2,"}),
+        "the middle never": Mistake(words="in neither half", patch={BASE: "list(range(n_classes // 2))"}),
+        "every other": Mistake(
+            words="the base classes are the first ones",
+            patch={BASE: "list(range(0, n_classes, 2))", NOVEL: "list(range(1, n_classes, 2))"},
+        ),
+        "the other way round": Mistake(
+            "the first half is base, the second novel: you return them the other way round", {BASE: NOVEL, NOVEL: BASE}
+        ),
+        "how many": Mistake(words="not how many there are", patch={BASE: "half", NOVEL: "n_classes - half"}),
+        "one table": Mistake(
+            words="end with `return base, novel`", body="return {i: i < n_classes / 2 for i in range(n_classes)}"
+        ),
+    },
+    HALVES,
+)
 
 SPLIT = Exercise(
     "02.4",
@@ -434,22 +549,45 @@ SPLIT = Exercise(
         "half = (n_classes + 1) // 2; base is list(range(half)), novel goes on from half to n_classes.",
     ),
     "The split is a rule, not a draw: every paper trains on the same classes.",
+    SPLIT_MISTAKES,
+)
+
+
+HARMONIC = """
+def harmonic_mean(base, novel):
+    return 2 * base * novel / (base + novel) if base + novel else 0.0
+"""
+
+MEAN_MISTAKES = Mistakes(
+    {
+        "arithmetic": Mistake(
+            "that is the arithmetic mean: it forgives a method that forgets the novel classes",
+            body="return (base + novel) / 2",
+        ),
+        "geometric": Mistake(
+            "that is the geometric mean: no square root is needed", body="return (base * novel) ** 0.5"
+        ),
+        "without the 2": Mistake("the 2 is missing", {"2 * ": ""}),
+        "the minimum": Mistake("that is the smaller of the two", body="return min(base, novel)"),
+        "a share": Mistake(
+            "accuracies are in percent: return 70.0 and not 0.70", {"(base + novel)": "(base + novel) / 100"}
+        ),
+        "divided by zero": Mistake(words="harmonic_mean(0, 0) to be 0", patch={" if base + novel else 0.0": ""}),
+        "inverses of zero": Mistake(words="harmonic_mean(100, 0) to be 0", body="return 2 / (1 / base + 1 / novel)"),
+        "not a number for zeros": Mistake(words="names nothing correctly", patch={"0.0": 'float("nan")'}),
+        "brackets forgotten": Mistake(
+            "brackets: without them only `base` stands below the line", {"(base + novel)": "base + novel"}
+        ),
+        "printed": Mistake(words="did you forget", patch={"return 2": "print(2", "0.0": "0.0)"}),
+    },
+    HARMONIC,
 )
 
 
 def _mean_of(base: float, novel: float) -> Facet:
     wanted = harmonic_mean(base, novel)
-    causes: dict[str, Function] = {
-        "that is the arithmetic mean: it forgives a method that forgets the novel classes": lambda b, n: (b + n) / 2,
-        "that is the geometric mean: no square root is needed": lambda b, n: (b * n) ** 0.5,
-        "the 2 is missing": lambda b, n: b * n / (b + n),
-        "that is the smaller of both": min,
-        "brackets: without them only `base` stands below the line": lambda b, n: 2 * b * n / b + n,
-        "accuracies are percent: return 70.0 and not 0.70": lambda b, n: 2 * b * n / (b + n) / 100,
-    }
     shown = f"2 * {base:.0f} * {novel:.0f} / ({base:.0f} + {novel:.0f}) = {wanted:.2f}"
-    name = f"base {base:.0f} and novel {novel:.0f}"
-    return by_hand((base, novel), wanted, shown, atol=0.01, mistakes=causes, name=name)
+    return by_hand((base, novel), wanted, shown, atol=0.01, name=f"base {base:.0f} and novel {novel:.0f}")
 
 
 def _zeros(fn: Function) -> None:
@@ -461,7 +599,7 @@ def _zeros(fn: Function) -> None:
             cause = "an accuracy of 0 happens: return 0.0 before you divide by it"
             raise Finding(f"{given} to be 0", "ZeroDivisionError", cause) from None
         if not isinstance(came, int | float) or came != 0:
-            cause = "who names nothing rightly on one side has a harmonic mean of 0"
+            cause = "a method that names nothing correctly on one side has a harmonic mean of 0"
             raise Finding(f"{given} to be 0", literal(came), cause)
 
 
@@ -481,36 +619,38 @@ MEAN = Exercise(
         ),
     ),
     (
-        "The harmonic mean is what an average speed is, over two ways of the same length.",
+        "Two stretches of a road are of the same length: your average speed is the harmonic mean of your two speeds.",
         "2 times the product over the sum. What if the sum is 0?",
         "2 * base * novel / (base + novel), and 0.0 if base + novel is 0.",
     ),
     "A method cannot buy a high harmonic mean with the base classes alone.",
+    MEAN_MISTAKES,
 )
 
 AVERAGE = Exercise(
     "02.6",
     "MaPLe's average harmonic mean over eleven datasets",
     78.55,
-    (
-        number(
-            78.55,
-            0.02,
-            {
-                78.27: "you averaged the eleven harmonic means. The papers average base and novel first",
-                78.71: "that is the arithmetic mean of both averages",
-                82.28: "that is the average of the base accuracies alone",
-                75.14: "that is the average of the novel accuracies alone",
-                71.70: "that is zero-shot CLIP: take the rows of MaPLe",
-            },
-        ),
-    ),
+    (number(78.55, 0.02),),
     (
         "The mean of harmonic means is not the harmonic mean of means. Which one do the papers print?",
         "Average MaPLe's base column over the eleven rows, and its novel column. Then take one harmonic mean.",
         "answer = harmonic_mean(maple.base.mean(), maple.novel.mean())",
     ),
     "Two ways to average can differ by more than two methods do: always say which one you used.",
+    Mistakes(
+        {
+            "average of the HMs": Mistake(
+                "you averaged the eleven harmonic means. The papers average base and novel first", value=78.27
+            ),
+            "arithmetic mean": Mistake("that is the arithmetic mean of both averages", value=78.71),
+            "base alone": Mistake("that is the average of the base accuracies alone", value=82.28),
+            "novel alone": Mistake("that is the average of the novel accuracies alone", value=75.14),
+            "another method": Mistake("that is zero-shot CLIP: take the rows of MaPLe", value=71.70),
+            "a share": Mistake(words="percent", value=0.7855),
+            "in quotes": Mistake(words="without quotes", value="78.55"),
+        }
+    ),
 )
 
 EXERCISES: tuple[Exercise, ...] = (ENSEMBLE, FEW_SHOT, PROBE_STEP, SPLIT, MEAN, AVERAGE)

@@ -54,7 +54,7 @@ def predict(
 def accuracy(model: PromptedCLIP, data: MapStyle, batch_size: int = 100, precision: str = "fp32") -> float:
     """Percent of the images of `data` that `model` names rightly.
 
-    >>> accuracy(PromptedCLIP(clip, learner, novel_names), novel_set)
+    >>> accuracy(PromptedCLIP(clip, learner, novel.class_names), novel.test())
     """
     labels, predictions = predict(model, data, batch_size, precision)
     return 100 * (labels == predictions).double().mean().item()

@@ -31,7 +31,7 @@ def preset(
     Raises ValueError for an unknown method or task, or shots < 1.
 
     >>> learner_kwargs, fit_kwargs = preset("maple", clip=clip)
-    >>> fit(PromptedCLIP(clip, MaPLe(clip, **learner_kwargs), names), train_set, **fit_kwargs)
+    >>> fit(PromptedCLIP(clip, MaPLe(clip, **learner_kwargs), class_names), train_set, **fit_kwargs)
     """
     require_name("method", method, METHODS)
     require_name("task", task, TASKS)

@@ -39,7 +39,8 @@ def feature_map(
     distances can only shrink) or "tsne" (neighbours stay together, distances between groups mean nothing; drawn
     by `seed`). Raises ValueError for no model, an unknown projection, or fewer than 4 points.
 
-    >>> feature_map({"zero-shot": before, "MaPLe": after}, test_set, "tsne")
+    >>> feature_map({"zero-shot": zero_shot, "MaPLe": model}, test_set).panel.unique().tolist()
+    ['zero-shot', 'MaPLe']
     """
     if not models:
         raise ValueError("models is empty: pass at least one, such as {'zero-shot': model}.")
@@ -80,7 +81,8 @@ def gain_by_frequency(
     are shares by class name, by default those of the tiny CLIP's pretraining.
     Raises ValueError for other names, or a class whose frequency is not known.
 
-    >>> gain_by_frequency(zero_shot, maple, test_set).plot.scatter("frequency", "gain", logx=True)
+    >>> gain_by_frequency(zero_shot, model, test_set).columns.tolist()
+    ['class_name', 'frequency', 'zero_shot', 'prompted', 'gain']
     """
     names = before.class_names
     if names != after.class_names:

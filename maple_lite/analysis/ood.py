@@ -28,7 +28,8 @@ def ood_detection(model: PromptedCLIP, inside: MapStyle, outside: MapStyle, batc
     `inside` holds images of the classes of `model`, `outside` those of others; labels are not read. A detector that
     guesses has 50 and about 95, a perfect one 100 and 0.
 
-    >>> ood_detection(PromptedCLIP(clip, learner, base.class_names), base.test(), novel.test())
+    >>> ood_detection(PromptedCLIP(clip, learner, base.class_names), base.test(), novel.test()).score.tolist()
+    ['max_logit', 'max_softmax']
     """
     known, unknown = (confidence(model, data, batch_size) for data in (inside, outside))
     rows = [(score, auroc(known[score], unknown[score]), fpr95(known[score], unknown[score])) for score in known]

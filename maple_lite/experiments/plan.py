@@ -62,6 +62,7 @@ class Plan:
     ) -> Plan:
         """This plan with another class of learner, or with other settings; ValueError for a setting it does not have.
 
+        >>> plan = make_plan("maple", data, clip)
         >>> plan.vary(learner_kwargs={"depth": 3}, fit_kwargs={"epochs": 10})
         """
         kind, learner_kwargs, fit_kwargs = kind or self.kind, dict(learner_kwargs or {}), dict(fit_kwargs or {})

@@ -35,7 +35,8 @@ def compare_methods(methods: Sequence[str], dataset: str = "zodiac", name: str =
 
     `hm` is the mean of the seeds' harmonic means. Raises ValueError for a method or dataset that is not in the table.
 
-    >>> plot_base_to_novel(compare_methods(["zeroshot", "coop"]))
+    >>> compare_methods(["zeroshot", "coop"]).method.tolist()
+    ['zeroshot', 'coop']
     """
     table = read_results(name)
     require_name("dataset", dataset, list(dict.fromkeys(table.dataset)))

@@ -65,9 +65,9 @@ def train(
     batch_size. `chunk` bounds the memory of many classes (see PromptedCLIP), `precision` and `checkpoint` are those of
     `fit`. Raises ValueError for unknown names, settings and samples that cannot be, RuntimeError when memory runs out.
 
-    >>> clip = load_clip("ViT-B-16-quickgelu", "openai")
-    >>> run = train("maple", open_dataset("eurosat", "datasets", clip), clip, seed=1)
-    >>> run.table       # a row (split, accuracy, paper) for base, novel and hm
+    >>> run = train("maple", open_dataset("zodiac", clip=clip), clip, seed=1)
+    >>> run.table.columns.tolist()
+    ['split', 'accuracy', 'paper']
     """
     how: dict[str, Any] = dict(shots=shots, seed=seed, targets=targets, precision=precision, chunk=chunk)
     plan = make_plan(method, data, clip, task, **how, learner_kwargs=learner_kwargs, fit_kwargs=fit_kwargs)

@@ -59,7 +59,7 @@ def average_over_datasets(results: pd.DataFrame) -> pd.DataFrame:
     mean of the runs' harmonic means, which is smaller or equal), and base_std, novel_std, hm_std over seeds, the
     last of the harmonic means of a seed's averages.
 
-    >>> plot_base_to_novel(average_over_datasets(read_results("base-to-novel")), hm="hm_of_averages")
+    >>> average_over_datasets(read_results("base-to-novel"))
     """
     rows = drop_variants(results)
     _require_all_datasets(rows, ["method"])
@@ -129,7 +129,7 @@ def average_costs(results: pd.DataFrame) -> pd.DataFrame:
 
     Columns: method, hm and hm_std (percent), and seconds, cpu_seconds and parameters, if the table has them.
 
-    >>> plot_cost(average_costs(read_results("base-to-novel")))
+    >>> average_costs(read_results("base-to-novel"))
     """
     rows = drop_variants(results).drop_duplicates(["method", "dataset", "seed"])
     known = [column for column in ("seconds", "cpu_seconds", "parameters") if column in rows]

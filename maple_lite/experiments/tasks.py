@@ -111,7 +111,7 @@ def domain_generalisation(
     """As `cross_dataset`, with other pictures of the source's own classes: `domains` names them, and `split` does.
 
     >>> sketch = open_dataset("objects", variant="sketch")
-    >>> domain_generalisation(load_clip(), open_dataset("objects"), {"sketch": sketch}, ["maple"])
+    >>> domain_generalisation(load_clip(), open_dataset("objects"), {"sketch": sketch}, ["maple"], seeds=[1])
     """
     return run_plans(
         make_plan(method, source, clip, "domain-generalisation", shots=shots, seed=seed, targets=domains)

@@ -50,7 +50,9 @@ def load_official(
     Raises FileNotFoundError for a missing file, ValueError for a damaged one, one that holds other objects than
     tensors and the training state, another CLIP's, another method's, or tensors that the method does not have.
 
-    >>> learner = load_official("MultiModalPromptLearner/model.pth.tar-5", load_clip("ViT-B-16-quickgelu", "openai"))
+    >>> save_official(learner, "model.pth.tar-5")
+    >>> type(load_official("model.pth.tar-5", clip)).__name__
+    'MaPLe'
     """
     path = Path(path).expanduser()
     if method is not None:

@@ -34,6 +34,7 @@ class Checkpoint:
     `settings` tell this run from others: a file with other settings is refused. They are plain values. Raises
     ValueError for a folder and OSError for a place that cannot be written, before a long run begins.
 
+    >>> optimizer = torch.optim.SGD(learner.parameters())
     >>> kept = Checkpoint("run.pt", {"lr": 0.002}, learner=learner, optimizer=optimizer)
     >>> kept.resume()     # False: there was no file
     False

@@ -43,7 +43,9 @@ def related_keys(keys: Keys, purpose: str) -> Keys:
 def uniform(keys: Keys, purpose: str, *shape: int) -> Tensor:
     """Uniform numbers in [0, 1), float32 [B, *shape], for the pictures of `keys` [B]; each purpose has its own.
 
-    >>> uniform(keys, "angle", 1).shape     # [B, 1]
+    >>> keys = random_keys(2, torch.Generator().manual_seed(0))
+    >>> uniform(keys, "angle", 1).shape
+    torch.Size([2, 1])
     """
     counters = np.arange(1, math.prod(shape) + 1, dtype=np.uint64) * GOLDEN
     numbers = _mix((keys ^ _salt(purpose))[:, None] + counters)

@@ -33,7 +33,8 @@ def plot_confusion(counts: pd.DataFrame, *, most: int | None = None, ax: Axes | 
     add up to 100. Cells below half a percent stay empty; names are left out where they would overlap. `kwargs` go to
     `seaborn.heatmap`. Raises ValueError unless rows and columns are the same classes, or for `most` below 2.
 
-    >>> plot_confusion(confusion(model, data.test()), most=10)
+    >>> plot_confusion(confusion(model, test_set)).get_xlabel()
+    'taken for'
     """
     if list(counts.index) != list(counts.columns):
         raise ValueError(f"rows and columns must be the same classes, got {counts.shape[0]} and {counts.shape[1]}.")
@@ -60,6 +61,8 @@ def plot_features(points: pd.DataFrame, *, panel: str | None = None, ax: Axes | 
     holds several projections ("before" and "after" prompting), of which `panel` names one. `kwargs` go to the points.
     Raises ValueError for a missing column, or several panels and none named.
 
+    >>> from maple_lite.analysis.features import feature_map
+    >>> points = feature_map({"before": zero_shot, "after": model}, test_set)
     >>> for panel, ax in zip(("before", "after"), plt.subplots(1, 2)[1]):
     ...     plot_features(points, panel=panel, ax=ax)
     """

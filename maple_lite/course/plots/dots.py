@@ -51,7 +51,7 @@ def plot_detection(scores: pd.DataFrame, metric: str = "auroc", *, ax: Axes | No
     dotted line marks 50, a coin. `kwargs` go to the dots. Raises ValueError for an unknown method or metric, a
     missing column, or values that are shares instead of percent.
 
-    >>> plot_detection(scores, "fpr95")
+    >>> plot_detection(read_results("ood"), "fpr95")
     """
     require_columns(scores, "score", "method", require_name("metric", metric, METRICS))
     if scores[metric].max() <= 1:

@@ -89,7 +89,8 @@ def plot_gains_by_frequency(gains: pd.DataFrame, *, labels: int = 4, ax: Axes | 
     rank correlation. `kwargs` go to the points. Raises ValueError for several methods, an unknown one, a missing
     column, or a frequency that has no place on a log axis.
 
-    >>> plot_gains_by_frequency(classes.merge(frequencies, left_on="class_name", right_on="symbol"))
+    >>> from maple_lite.analysis.features import gain_by_frequency
+    >>> plot_gains_by_frequency(gain_by_frequency(zero_shot, model, test_set))
     """
     require_columns(gains, "class_name", "frequency", "gain")
     if not (gains.frequency > 0).all():

@@ -32,7 +32,8 @@ def plot_prompt_attention(shares: pd.DataFrame, *, ax: Axes | None = None, **kwa
     a band. A column uniform (0 to 1), the share if all tokens got the same, makes a dashed line. `kwargs` go to the
     lines. Raises ValueError for an unknown tower or method, both towers of several methods, or a missing column.
 
-    >>> plot_prompt_attention(shares)
+    >>> from maple_lite.analysis.attention import attention_to_prompts
+    >>> plot_prompt_attention(attention_to_prompts(model, images))
     """
     by = "tower" if "tower" in shares and shares.get("method", pd.Series()).nunique() < 2 else "method"
     require_columns(shares, "layer", "share", by)
@@ -60,7 +61,8 @@ def plot_nearest_words(words: pd.DataFrame, *, top: int = 3, ax: Axes | None = N
     stands behind the word; `top` words per prompt. Cells are darker where the nearest word is nearer. `kwargs` are
     properties of the text. Raises ValueError for a missing column.
 
-    >>> plot_nearest_words(words, top=2)
+    >>> from maple_lite.analysis.words import nearest_words
+    >>> plot_nearest_words(nearest_words(clip, learner.text_prompts()), top=2)
     """
     value = "similarity" if "similarity" in words else "distance"
     require_columns(words, "layer", "token", "rank", "word", value)

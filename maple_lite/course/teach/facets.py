@@ -48,7 +48,8 @@ def returns(
 
     `letters` name the dimensions in messages ("B, C"). `causes` say of wrong shapes what makes them.
 
-    >>> returns((x, prompt), (3, 9, 48), letters="C, L, d", causes={(3, 13, 48): "you inserted the prompt ..."})
+    >>> words, prompt = torch.zeros(3, 9, 48), torch.zeros(4, 48)
+    >>> returns((words, prompt), (3, 9, 48), letters="C, L, d", causes={(3, 13, 48): "you inserted the prompt ..."})
     """
 
     def test(fn: Function) -> None:
@@ -84,7 +85,8 @@ def equals(
     `mistakes` are wrong functions by the misconception behind them, a sentence to the student. The first whose output
     agrees with what came names the cause; where none does, it is the largest difference.
 
-    >>> equals((features,), ensemble, mistakes={"you averaged before normalising": average_first})
+    >>> numbers = torch.tensor([3.0, 4.0])
+    >>> equals((numbers,), torch.Tensor.norm, mistakes={"you added the numbers up": torch.Tensor.sum})
     """
 
     wanted = cache(lambda: reference(*map(cloned, arguments)))
@@ -161,7 +163,9 @@ def invariant(name: str, test: Callable[[Function], bool | str], *, expected: st
 
     `expected` says the law in words (its name by default), `cause` what usually breaks it.
 
-    >>> invariant("class order does not matter", permuted, expected="permuted classes permute the logits", cause=...)
+    >>> numbers = torch.tensor([3.0, 4.0])
+    >>> law = lambda fn: torch.equal(fn(numbers.flip(0)), fn(numbers).flip(0))
+    >>> invariant("order does not matter", law, expected="flipped numbers give flipped results")
     """
 
     def check(fn: Function) -> None:

@@ -26,6 +26,7 @@ def show(figure: Figure, alt: str) -> None:
     template finds it. JupyterLab 4.6 does not look there: its screen readers have the printed sentence.
     Raises ValueError without one.
 
+    >>> from maple_lite.course.plots import plot_loss
     >>> show(plot_loss(history.frame()).figure, "The loss falls from 2.1 to 0.3 in 120 steps.")
     """
     picture = _Picture(figure, alt)
@@ -41,7 +42,11 @@ def explore(fn: Callable[..., tuple[Figure, str]], **controls: Any) -> None:
     function of their values and quick: it draws, and trains nothing.
     Raises ValueError for a control that makes no widget.
 
-    >>> explore(draw_method, method=["CoOp", "MaPLe"], depth=(1, 6))
+    >>> def draw_line(slope):
+    ...     figure, ax = plt.subplots()
+    ...     ax.plot([0, 1], [0, slope])
+    ...     return figure, f"A line of slope {slope}."
+    >>> explore(draw_line, slope=(1, 6))
     """
     widgets = {name: _widget(name, control) for name, control in controls.items()}
 

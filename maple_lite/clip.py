@@ -134,7 +134,7 @@ class TextTower:
         return self.text.attn_mask[:length, :length]
 
     def embed(self, prompt: Tensor | None) -> Tensor:
-        """Words [R, L, d_t] with the prompt written over some; the positional embedding is added after that."""
+        """Words [R, L, d_t], some of them replaced by the prompt; then the positional embedding is added."""
         x = self.text.token_embedding(self.tokens)  # [R, L, d_t]
         x = x if prompt is None else write_prompt(x, prompt, self.positions)
         return x + self.text.positional_embedding[: x.shape[1]]
@@ -229,9 +229,9 @@ class FrozenCLIP(nn.Module):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that tell the weights from others, on every device.
+        """Sixteen hexadecimal digits that identify the weights, the same on every device.
 
-        They come from each tensor's sum as whole numbers, which no order of summing changes.
+        They are made from the sum of each tensor's bits as whole numbers. The order of summing does not change it.
         """
         sums = [weight.detach().contiguous().view(torch.int32).sum(dtype=torch.int64) for weight in self.parameters()]
         return hashlib.sha256(torch.stack(sums).cpu().numpy().tobytes()).hexdigest()[:16]

@@ -47,7 +47,7 @@ class PromptLearner(nn.Module):
     paper_depth: int = 12  # prompted layers of ViT-B/16 in the authors' configuration
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
-        """A learner without parameters yet, whose `config` holds the constructor's arguments."""
+        """A learner that has no parameters yet. Its `config` holds the constructor's arguments."""
         learner = super().__new__(cls)
         object.__setattr__(learner, "config", constructor_arguments(cls, arguments, named))
         return learner
@@ -77,14 +77,14 @@ class PromptLearner(nn.Module):
         return F.cross_entropy(model(images), labels)
 
     def end_epoch(self, epoch: int, epochs: int) -> None:
-        """Called by `fit` after each of `epochs` epochs, counted from 0. It does nothing unless a learner says so.
+        """Called by `fit` after each of `epochs` epochs, counted from 0. Here it does nothing; a learner may define it.
 
         What a learner keeps from epoch to epoch, in buffers or in attributes that hold tensors, numbers, text, and
         lists or dicts of those, is part of the checkpoint.
         """
 
     def settle(self, **values: Any) -> None:
-        """Puts into `config` what an argument of None, or of another integer type, came to stand for."""
+        """Puts the values into `config` that the constructor chose for arguments of None."""
         self.config |= {name: value for name, value in values.items() if name in self.config}
 
     def for_template(self, template: str) -> PromptLearner:

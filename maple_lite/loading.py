@@ -19,7 +19,7 @@ from maple_lite.support.seeds import seeded
 def load_clip(
     name: str = "tiny", pretrained: str | Path | None = None, device: str | torch.device | None = None
 ) -> FrozenCLIP:
-    """A frozen CLIP in float32 on `device` (by default a CUDA GPU where there is one, else the CPU).
+    """A frozen CLIP in float32 on `device` (default: the CUDA GPU, if there is one, else the CPU).
 
     `name` is "tiny" (this project's own, offline), an open_clip name with the tag or the checkpoint file of its
     weights ("random" for none), "hf-hub:OWNER/NAME", or "local-dir:FOLDER" for a folder that open_clip wrote.
@@ -97,7 +97,7 @@ def _read(name: str, pretrained: str | Path | None = None) -> nn.Module:
 
 
 def _require_quick_gelu(name: str, pretrained: str) -> None:
-    """ValueError where the architecture's activation is not the one that the weights were trained with.
+    """ValueError if the weights were trained with another activation than the architecture has.
 
     open_clip only warns, and the model would lose accuracy unseen.
     """

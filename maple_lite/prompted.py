@@ -19,7 +19,7 @@ class PromptedCLIP(nn.Module):
 
     Only the learner has trainable parameters; it is moved to the CLIP's device. Other class names are another object
     with the same learner. Duplicate names are accepted (ImageNet has two pairs) and tie.
-    `chunk` bounds the memory of many classes: so many sentences are encoded at a time (1,024 without it), and computed
+    `chunk` bounds the memory of many classes: so many sentences are encoded at a time (default: 1,024), and computed
     again in the backward pass where there are more. Results do not depend on it.
     Raises ValueError for an empty list or name, a name too long, or a learner of another CLIP.
 

@@ -50,7 +50,7 @@ def tokenize(sentences: Sequence[str], context_length: int = 77) -> Tensor:
 
 
 def name_list(class_names: Iterable[str]) -> list[str]:
-    """Class names as a list of str; ValueError for a bare string, an empty list, or what is no name with words."""
+    """Class names as a list of str; ValueError for a bare string, an empty list, or an entry without words."""
     if isinstance(class_names, str) or not isinstance(class_names, Iterable):
         raise ValueError(f"class_names is {class_names!r}: pass a list of names.")
     names = list(class_names)

@@ -196,7 +196,7 @@ def _set_rate(optimizer: Optimizer, epoch: int, epochs: int) -> float:
 
 
 def _identity(model: PromptedCLIP, data: MapStyle, settings: Settings, optimizer: Optimizer) -> dict[str, Any]:
-    """What tells a run from others: its checkpoint belongs to no other."""
+    """What distinguishes a run from others. Its checkpoint is refused by all others."""
     learner = model.learner
     found = {"method": type(learner).__name__, **_plain(learner.config), **asdict(settings)}
     found |= {"number of images": count(data), "sample": _sample(data), "class names": model.class_names}
@@ -210,7 +210,7 @@ def _sample(data: MapStyle) -> str:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """The values that a checkpoint can keep, the others by their type."""
+    """The values that a checkpoint can keep. Others are replaced by the names of their types."""
     return {name: value if is_plain(value) else type(value).__name__ for name, value in values.items()}
 
 

@@ -44,7 +44,7 @@ def exercises_of(lesson: str) -> tuple[Exercise, ...]:
 
 
 class Session:
-    """Checks, hints and predictions of one lesson, with their state. `seed` is MAPLE_LITE_SEED, 1 without it."""
+    """Checks, hints and predictions of one lesson, with their state. `seed` is MAPLE_LITE_SEED (default: 1)."""
 
     def __init__(self, lesson: str, exercises: tuple[Exercise, ...]) -> None:
         self.lesson = lesson

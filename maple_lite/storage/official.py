@@ -127,7 +127,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
 
 
 def _bare(key: str) -> str:
-    """A tensor's name without what stands before it on several GPUs and in the whole model."""
+    """A tensor's name without the prefixes that several GPUs and the whole model put before it."""
     return key.removeprefix("module.").removeprefix("prompt_learner.")
 
 
@@ -183,11 +183,13 @@ def _require_known(path: Path, file: dict[str, Tensor], method: str, known: set[
     """ValueError that names the first tensor of the file that is neither the method's nor the frozen CLIP's."""
     for key in file:
         if _bare(key) not in known:
-            raise ValueError(f"{path} holds {key!r}, which {METHODS[method].__name__} has not: is it another method's?")
+            raise ValueError(
+                f"{path} holds {key!r}, which {METHODS[method].__name__} does not have: is it of another method?"
+            )
 
 
 def _frozen_names(clip: FrozenCLIP) -> set[str]:
-    """The authors' names of what is not learned: their encoders' tensors are called as open_clip's."""
+    """The authors' names of all that is not learned. Their encoders' tensors have open_clip's names."""
     towers = {"image_encoder": clip.visual, "text_encoder": clip.text}
     tensors = {f"{tower}.{key}" for tower, module in towers.items() for key in module.state_dict()}
     return {"token_prefix", "token_suffix", "logit_scale", *tensors}

@@ -13,7 +13,7 @@ import torch
 
 
 def stand_in(name: str, **own: Any) -> type:
-    """An empty class that goes by another's full name: a file's data of that class goes there, its code never runs."""
+    """An empty class with another's full name: a file's data of that class go there, and its code never runs."""
     module, _, last = name.rpartition(".")
     return type(last, (), {"__module__": module, **own})
 
@@ -44,7 +44,7 @@ def read_pickle(path: Path) -> Any:
 
 
 def _loaded(path: Path, file: BinaryIO) -> Any:
-    """What torch reads from an open file; ValueError that says whether a foreign object or damage stopped it."""
+    """What torch reads from an open file; ValueError that says whether a foreign object or damage was the reason."""
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:

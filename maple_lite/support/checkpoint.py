@@ -1,4 +1,4 @@
-"""The checkpoint of a run: the state of its parts in one file, and making sure that the file is this run's."""
+"""The checkpoint of a run: the state of its parts in one file, which other runs refuse."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Checkpoint:
         atomic_write(self.path, lambda file: torch.save(content, file))
 
     def resume(self) -> bool:
-        """Whether there was a file; its states are in the parts then.
+        """Whether there was a file. If so, its states are in the parts now.
 
         Raises ValueError for a file that is damaged or belongs to another run.
         """
@@ -68,7 +68,7 @@ class Checkpoint:
         return True
 
     def _read(self) -> dict[str, Any]:
-        """The content of the file, on the devices where it was; what the system refuses (OSError) passes through."""
+        """The content of the file, with tensors where they were. An OSError of the system passes through."""
         path = Path(self.path or "")
         file, location = io.BytesIO(path.read_bytes()), None if torch.cuda.is_available() else "cpu"
         try:

@@ -12,7 +12,7 @@ OWN = frozenset(vars(nn.Module()))  # attributes that every module has
 
 
 class ModuleState:
-    """A module as a checkpoint keeps it, so that whatever it accumulated in a run is there again.
+    """A module as a checkpoint keeps it. Whatever the module accumulated in a run is there again afterwards.
 
     Plain attributes are tensors, numbers, texts, None, and lists, tuples and dicts of those.
     """
@@ -28,7 +28,7 @@ class ModuleState:
         return {"tensors": self.module.state_dict(), "buffers": buffers, "attributes": attributes}
 
     def load_state_dict(self, state_dict: dict[str, Any], /) -> None:
-        """Puts everything back; parameters keep their memory, which an optimiser holds on to."""
+        """Puts everything back. Parameters stay the same tensors, because an optimiser refers to them."""
         for name, part in self.module.named_modules():
             part._buffers.update(state_dict["buffers"].get(name, {}))
             for attribute, value in state_dict["attributes"].get(name, {}).items():

@@ -121,6 +121,8 @@ class ZeroShot(PromptLearner):
     """
 
     def __init__(self, clip: FrozenCLIP | None = None, templates: str | Sequence[str] = "a photo of a {}.") -> None:
+        if clip is not None and not isinstance(clip, FrozenCLIP):
+            raise ValueError(f"ZeroShot takes a FrozenCLIP first, got {clip!r}: pass sentences as templates=.")
         super().__init__(templates)
 
 

@@ -105,7 +105,7 @@ def zero_shot(clip: FrozenCLIP) -> list[float]:
     """CLIP itself, with one sentence and with several."""
     pictures = open_dataset("chess", resolution=32).subset(CLASSES)
     images = pictures.batch(range(3))[0].to(clip.device)
-    learners = [METHODS["zeroshot"](sentences) for sentences in ("a photo of a {}.", ["a {}.", "the {}."])]
+    learners = [METHODS["zeroshot"](clip, sentences) for sentences in ("a photo of a {}.", ["a {}.", "the {}."])]
     return torch.stack([PromptedCLIP(clip, learner, CLASSES)(images) for learner in learners]).flatten().tolist()
 
 

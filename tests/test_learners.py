@@ -303,3 +303,17 @@ def test_a_learner_of_another_clip_is_refused(clip):
     learner.clip_shape = dict(clip.shape, vision_width=768)
     with pytest.raises(ValueError, match=r"made for a CLIP of .*768.*, not for .*64"):
         PromptedCLIP(clip, learner, NAMES)
+
+
+def test_zero_shot_clip_is_made_like_the_others(clip):
+    learner = METHODS["zeroshot"](clip)
+    assert isinstance(learner, PromptLearner)
+    assert learner.templates == ["a photo of a {}."]
+    assert METHODS["zeroshot"](clip, ["a {}.", "the {}."]).config == {"templates": ["a {}.", "the {}."]}
+    assert METHODS["zeroshot"]().for_template("a centered satellite photo of {}.").templates[0].startswith("a centered")
+    maple = METHODS["maple"](clip)
+    assert maple.for_template("a {}.") is maple
+    with pytest.raises(
+        ValueError, match=r"ZeroShot takes a FrozenCLIP first, got 'a {}\.': pass sentences as templates="
+    ):
+        METHODS["zeroshot"]("a {}.")

@@ -299,7 +299,11 @@ def test_another_kind_of_file_is_refused(clip, tmp_path, content):
             r"vision.0 has the shape \[4, 64\] in .*, \[2, 64\] in IVLP",
         ),
         ("coop", dict(adapter=torch.zeros(1)), "holds 'adapter', which CoOp does not have: is it of another method"),
-        ("maple", {"image_encoder.adapter.w": torch.zeros(1)}, "holds 'image_encoder.adapter.w', which MaPLe does not have"),
+        (
+            "maple",
+            {"image_encoder.adapter.w": torch.zeros(1)},
+            "holds 'image_encoder.adapter.w', which MaPLe does not have",
+        ),
         (
             "ivlp",
             {"image_encoder.transformer.resblocks.3.VPT_shallow": torch.zeros(2, 64)},

@@ -139,6 +139,16 @@ def test_a_mistake_with_words_is_never_run():
     assert calls
 
 
+def test_a_known_mistake_runs_once_through_a_facet():
+    calls: list[int] = []
+    body = "calls.append(1)\nreturn factor * x + 2"
+    table = Mistakes({"off": Mistake("one, not two", body=body)}, SOURCE, {"calls": calls})
+    checked = exercise(table, returns((torch.ones(2), 3.0), (2,)), HAND)
+    wrong = [lambda x, factor: x[0], lambda x, factor: factor * x - 5, lambda x, factor: factor * x + 2]
+    assert [cause(judge(checked, each)) == "one, not two" for each in wrong] == [False, False, True]
+    assert len(calls) == 2  # facets
+
+
 def test_a_right_submission_compiles_nothing():
     table = Mistakes({"off": Mistake("no Python", body="this is no Python")}, SOURCE)
     assert judge(exercise(table, HAND), scaled).kind == PASSED

@@ -46,7 +46,8 @@ class Exercise:
     `reference` is the function, class or value that a check returns in place of a submission that does not pass.
     `facets` stand in teaching order: the check stops at the first that fails. `hints` are graded: a pointer to the
     idea, how to go about it, nearly the code. `meaning` is the sentence that is printed for a pass. `mistakes` are the
-    known ones, which name the cause where a submission fails as they do.
+    known ones, which name the cause where a submission fails as they do. `outcomes` are what they led to at the facets
+    so far, up to the first that they fail.
     """
 
     number: str
@@ -56,6 +57,7 @@ class Exercise:
     hints: tuple[str, str, str]
     meaning: str
     mistakes: Mistakes = field(default_factory=Mistakes)
+    outcomes: dict[str, list[Exception | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.facets or len(self.hints) != HINTS:

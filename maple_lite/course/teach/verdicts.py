@@ -75,13 +75,20 @@ def known_cause(exercise: Exercise, place: int, error: Exception) -> str:
     """
     if isinstance(error, Finding) and error.evidence is None:
         return ""
-    *before, facet = exercise.facets[: place + 1]
     with seeded(0), contextlib.redirect_stdout(io.StringIO()):
         for name, cause in exercise.mistakes.causes().items():
-            tried = _watched(exercise.mistakes.submission(name))
-            if _alike(error, _failure(facet, tried)) and not any(_failure(each, tried) for each in before):
+            if _alike(error, _outcome(exercise, name, place)):
                 return cause
     return ""
+
+
+def _outcome(exercise: Exercise, name: str, place: int) -> Exception | None:
+    """What facet `place` raises for a known mistake; None if it passes, or fails a facet before. It is found once."""
+    outcomes = exercise.outcomes.setdefault(name, [])
+    while len(outcomes) <= place and not any(outcomes):
+        error = _failure(exercise.facets[len(outcomes)], _watched(exercise.mistakes.submission(name)))
+        outcomes.append(error and error.with_traceback(None))  # a traceback would keep the tensors of its frames
+    return outcomes[place] if place < len(outcomes) else None
 
 
 def _failure(facet: Facet, tried: Any) -> Exception | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,21 +13,10 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from maple_lite.clip import FrozenCLIP, write_prompt
-from maple_lite.course.exercises.shared import (
-    added,
-    at_the_end,
-    draw,
-    kept,
-    over_sos,
-    prompts_learn,
-    pushed,
-    rows,
-    small_clip,
-    unit_norm,
-    unmixed,
-)
+from maple_lite.course.exercises.shared import draw, kept, prompts_learn, small_clip, unit_norm, unmixed
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
-from maple_lite.course.teach.facets import by_hand, equals, gradient, invariant, number, returns, unchanged
+from maple_lite.course.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged
+from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe, literal
 from maple_lite.learners import CoOp
 from maple_lite.prompted import PromptedCLIP
@@ -35,7 +24,6 @@ from maple_lite.support.seeds import seeded
 from maple_lite.tokens import tokenize
 from maple_lite.training import learning_rate
 
-Function = Callable[..., Any]
 Batch = tuple[Tensor, Tensor]
 NAMES = ("cat", "crossed swords", "snowman")
 N_CTX = 4
@@ -48,71 +36,93 @@ COUNTED = torch.arange(6.0)[None, :, None]  # [1, 6, 1]
 TENS = torch.tensor([[10.0], [20.0]])  # [2, 1]
 
 
-def _backwards(x: Tensor, prompt: Tensor) -> Tensor:
-    return write_prompt(x, prompt.flip(-2))
+SPLICED = """
+def splice(x, prompt, positions=None):
+    n = prompt.shape[-2]
+    prompt = prompt.expand(len(x), -1, -1)
+    return torch.cat([x[:, :1], prompt, x[:, 1 + n :]], dim=1)
+"""
+COUNT, EXPAND = "n = prompt.shape[-2]", "prompt = prompt.expand(len(x), -1, -1)"
+JOINED = "[x[:, :1], prompt, x[:, 1 + n :]]"
+KNOWN = {"torch": torch, "F": F, "write_prompt": write_prompt, "math": math}  # to the submissions
 
 
-def _counted_in_front(x: Tensor, prompt: Tensor) -> Tensor:
-    return torch.cat([x[:, :1], rows(x, prompt), x[:, 1 + len(prompt) :]], dim=1)
+def _one_for_all(one: str) -> dict[str, str]:
+    """A patch: of contexts [C, n, d], every class gets the same one."""
+    return {COUNT: f"prompt = prompt if prompt.ndim == 2 else {one}\n{COUNT}"}
 
 
-def _first_sentence_alone(x: Tensor, prompt: Tensor) -> Tensor:
-    return torch.cat([write_prompt(x[:1], prompt), x[1:]])
-
+SPLICE_MISTAKES = Mistakes(
+    {
+        "over SOS": Mistake(
+            "the prompt stands at 0..n-1 and writes over SOS: it starts at position 1", {JOINED: "[prompt, x[:, n:]]"}
+        ),
+        "inserts": Mistake(
+            "the prompt was inserted and the old tokens pushed to the right: it must replace 1..n, so that the length "
+            "stays L; go on with x[:, 1 + n:]",
+            {"1 + n :": "1:"},
+        ),
+        "inserts after losing SOS": Mistake(
+            "SOS is lost and the old words are still there: keep x[:, :1] and leave out 1..n",
+            {JOINED: "[prompt, x[:, 1:]]"},
+        ),
+        "inserts and cuts": Mistake(
+            "the prompt was inserted and the end cut off: the class name moved, and EOT is gone",
+            {"1 + n :": "1:", "dim=1)": "dim=1)[:, : x.shape[1]]"},
+        ),
+        "one token too many is cut": Mistake(
+            "a token is lost: SOS is x[:, :1], and the words after the prompt begin at 1 + n", {"1 + n": "2 + n"}
+        ),
+        "at the end": Mistake(
+            "the prompt stands at the end, over '.' and EOT: it starts at position 1, right after SOS",
+            {JOINED: "[x[:, :-n], prompt]"},
+        ),
+        "adds": Mistake(
+            "the prompt was added to the words: it replaces them", {"prompt, x[": "prompt + x[:, 1 : 1 + n], x["}
+        ),
+        "reversed": Mistake("the prompt tokens stand in reverse order", {"prompt, x[": "prompt.flip(1), x["}),
+        "detaches": Mistake(words="the path is cut", patch={"prompt, x[": "prompt.detach(), x["}),
+        "in place": Mistake(words="x was changed", body="x[:, 1 : 1 + prompt.shape[-2]] = prompt\nreturn x"),
+        "first sentence alone": Mistake(
+            "only the first sentence got the prompt: expand it to all C of them",
+            {"prompt, x[": "torch.cat([prompt[:1], x[1:, 1 : 1 + n]]), x["},
+        ),
+        "one context for all classes": Mistake(
+            "every class got the context of the first one: a prompt [C, n, d] has one per sentence",
+            _one_for_all("prompt[0]"),
+        ),
+        "the mean of all contexts": Mistake(
+            "every class got the mean of all contexts: a prompt [C, n, d] has one per sentence",
+            _one_for_all("prompt.mean(dim=0)"),
+        ),
+        "n off the first axis": Mistake(
+            "n was read off prompt.shape[0], which is C in a prompt [C, n, d]: n is prompt.shape[-2]",
+            {"shape[-2]": "shape[0]"},
+        ),
+        "the prompt alone": Mistake(
+            "that is the prompt alone: join it with SOS before it and the rest after it (torch.cat, dim=1)",
+            {f"torch.cat({JOINED}, dim=1)": "prompt"},
+        ),
+        "no return": Mistake(words="did you forget", patch={"return torch": "torch"}),
+        "not expanded": Mistake(words="lacks a dimension", patch={EXPAND: ""}),
+    },
+    SPLICED,
+    KNOWN,
+)
 
 SPLICE = Exercise(
     number="03.1",
     title="Splice the context into the sentences",
     reference=write_prompt,
     facets=(
-        returns(
-            (X, CONTEXT),
-            (3, 9, 8),
-            letters="C, L, d",
-            causes={
-                (3, 13, 8): "the prompt was inserted and the old tokens pushed to the right: it must replace 1..n, so "
-                "that the length stays L; go on with x[:, 1 + n:]",
-                (3, 12, 8): "SOS is lost and the old words are still there: keep x[:, :1] and leave out 1..n",
-                (3, 8, 8): "a token is lost: SOS is x[:, :1], and the words after the prompt begin at 1 + n",
-                (
-                    3,
-                    4,
-                    8,
-                ): "that is the prompt alone: join it with SOS before it and the rest after it (torch.cat, dim=1)",
-            },
-        ),
+        returns((X, CONTEXT), (3, 9, 8), letters="C, L, d"),
         by_hand(
             (COUNTED, TENS),
             torch.tensor([[[0.0], [10.0], [20.0], [3.0], [4.0], [5.0]]]),
             "SOS (0) stays, 10 and 20 stand at 1 and 2, and 3, 4, 5 stay where they were",
-            mistakes={
-                "the prompt stands at 0..n-1 and writes over SOS: it starts at position 1": over_sos,
-                "the prompt stands at the end, over '.' and EOT: it starts at position 1, right after SOS": at_the_end,
-                "the prompt was inserted and the end cut off: the class name moved, and EOT is gone": pushed,
-                "the prompt was added to the words: it replaces them": added,
-                "the prompt tokens stand in reverse order": _backwards,
-            },
         ),
-        equals(
-            (X, CONTEXT),
-            write_prompt,
-            name="every sentence gets the context",
-            mistakes={"only the first sentence got the prompt: expand it to all C of them": _first_sentence_alone},
-        ),
-        equals(
-            (X, CONTEXTS),
-            write_prompt,
-            name="a context per class [C, n, d]",
-            mistakes={
-                "every class got the context of the first one: a prompt [C, n, d] has one per sentence": (
-                    lambda x, prompt: write_prompt(x, prompt[0])
-                ),
-                "n was read off prompt.shape[0], which is C in a prompt [C, n, d]: n is prompt.shape[-2]": (
-                    _counted_in_front
-                ),
-                "every class got the mean of all contexts": lambda x, prompt: write_prompt(x, prompt.mean(dim=0)),
-            },
-        ),
+        equals((X, CONTEXT), write_prompt, name="every sentence gets the context"),
+        equals((X, CONTEXTS), write_prompt, name="a context per class [C, n, d]"),
         unchanged((X, CONTEXT)),
         gradient(
             lambda fn: (fn(X, leaf := CONTEXT.clone().requires_grad_()), {"the prompt": leaf}),
@@ -130,6 +140,7 @@ SPLICE = Exercise(
         "x[:, 1 + n:] along dim=1.",
     ),
     meaning="Any numbers can now stand where words stood, and the loss can reach them.",
+    mistakes=SPLICE_MISTAKES,
 )
 
 
@@ -140,93 +151,103 @@ PROMPT, PROMPTS = draw(N_CTX, 48, seed=3) * 0.05, draw(3, N_CTX, 48, seed=4) * 0
 POSITIONS = torch.tensor([1, 2, 4, 5]).expand(3, -1)  # [C, n], the name in the middle
 
 
-def _tower(
-    *, places: str = "after", mask: bool = True, final: bool = True, pool: str = "eot", prompted: str = "first"
-) -> Function:
-    """A text tower with some of its parts wrong; as it stands, the right one."""
-
-    def encode_text(self: FrozenCLIP, tokens: Tensor, prompts: Sequence[Tensor] = (), positions: Any = None) -> Tensor:
-        text, length = self.text, tokens.shape[1]
-        places_of = text.positional_embedding[:length]
-        x = text.token_embedding(tokens)  # [C, L, d_t]
-        if places == "before":
-            x = x + places_of
-        if prompts and prompted in ("first", "every"):
-            x = write_prompt(x, prompts[0])
-        if places == "after":
-            x = x + places_of
-        for i, block in enumerate(text.transformer.resblocks):
-            if prompts and ((prompted == "every" and i) or (prompted == "second" and i == 1)):
-                x = write_prompt(x, prompts[0])
-            x = block(x, attn_mask=text.attn_mask[:length, :length] if mask else None)
-        rows = torch.arange(len(x))
-        pooled = {"eot": x[rows, tokens.argmax(dim=-1)], "last": x[:, -1], "first": x[:, 0], "mean": x.mean(dim=1)}[
-            pool
-        ]
-        pooled = text.ln_final(pooled) if final else pooled
-        return F.normalize(pooled @ text.text_projection, dim=-1)
-
-    return encode_text
-
-
 WIDTH, JOINT = 48, 32
+TOWER = """
+def encode_text(self, tokens, prompts=(), positions=None):
+    text, length = self.text, tokens.shape[1]
+    x = text.token_embedding(tokens)  # [C, L, d_t]
+    x = write_prompt(x, prompts[0], positions) if len(prompts) else x
+    x = x + text.positional_embedding[:length]
+    for i, block in enumerate(text.transformer.resblocks):
+        x = block(x, attn_mask=text.attn_mask[:length, :length])
+    x = text.ln_final(x[torch.arange(len(x)), tokens.argmax(dim=-1)])
+    return F.normalize(x @ text.text_projection, dim=-1)
+"""
+WRITE = "x = write_prompt(x, prompts[0], positions) if len(prompts) else x"
+PLACES = "x = x + text.positional_embedding[:length]"
+MASK, EOT = ", attn_mask=text.attn_mask[:length, :length]", "[torch.arange(len(x)), tokens.argmax(dim=-1)]"
+READ, NORMALISED = f"x = text.ln_final(x{EOT})", "F.normalize(x @ text.text_projection, dim=-1)"
+
+
+def _before_block(which: str) -> dict[str, str]:
+    """A patch: the prompt is written before the blocks of which a condition is true."""
+    return {"block(x,": f"block(write_prompt(x, prompts[0]) if len(prompts) and {which} else x,"}
+
+
+TOWER_MISTAKES = Mistakes(
+    {
+        "no mask": Mistake(
+            "the causal mask did not arrive: every token sees the words after it. Pass it by its name, attn_mask=, to "
+            "every block",
+            {MASK: ""},
+        ),
+        "last position": Mistake(
+            "the last position was read, which in a shorter sentence is padding: read EOT", {EOT: "[:, -1]"}
+        ),
+        "SOS": Mistake("SOS was read, which sees no word under the causal mask: read EOT", {EOT: "[:, 0]"}),
+        "mean": Mistake("all tokens were averaged: CLIP reads EOT alone", {EOT: ".mean(dim=1)"}),
+        "no places": Mistake("the positional embedding was not added", {PLACES: ""}),
+        "no ln_final": Mistake("text.ln_final is missing before the projection", {"text.ln_final": ""}),
+        "neither mask nor EOT": Mistake("both the mask and EOT are missing", {MASK: "", EOT: "[:, -1]"}),
+        "prompt ignored": Mistake(
+            "the prompt changed nothing: splice prompts[0] into the token embeddings", {WRITE: ""}
+        ),
+        "places before the splice": Mistake(
+            "the positional embedding was added before the splice, which wrote over it: prompt tokens have places, "
+            "too, so add it afterwards",
+            {WRITE: PLACES, PLACES: WRITE},
+        ),
+        "prompt in every layer": Mistake(
+            "the prompt was written again before every layer: that is for lesson 05, here it enters once",
+            _before_block("i"),
+        ),
+        "prompt in the second layer": Mistake(
+            "the prompt came a layer late: splice before the first block", {WRITE: "", **_before_block("i == 1")}
+        ),
+        "positions ignored": Mistake(
+            "the positions did not arrive, and the prompt stands at 1..n: call splice(x, prompts[0], positions), and "
+            "keep the lines of splice that use them",
+            {"prompts[0], positions": "prompts[0]"},
+        ),
+        "no projection": Mistake(
+            "the last step is missing: @ text.text_projection takes [C, d_t] to [C, D]",
+            {"x @ text.text_projection": "x"},
+        ),
+        "no EOT": Mistake("one feature per token came: take EOT's row before you project", {EOT: ""}),
+        "the residual stream": Mistake(
+            "the residual stream came: take EOT's row, normalise (ln_final), project", {READ: "", NORMALISED: "x"}
+        ),
+        "every EOT": Mistake(
+            "x[:, end] takes every EOT of every sentence: pair row i with its own, x[torch.arange(C), end]",
+            {"torch.arange(len(x))": ":"},
+        ),
+        "mask by position": Mistake(
+            words="F.normalize",
+            patch={"attn_mask=": "", f"return {NORMALISED}": "x = x @ text.text_projection\nreturn x / x.norm()"},
+        ),
+        "not normalised": Mistake(words="features of norm 1", patch={NORMALISED: "x @ text.text_projection"}),
+        "normalised over the classes": Mistake(
+            words="another dimension", patch={"_projection, dim=-1": "_projection, dim=0"}
+        ),
+        "no gradient": Mistake(words="no gradient for prompts[0]", patch={NORMALISED: f"{NORMALISED}.detach()"}),
+        "77 places": Mistake(words="two shapes do not fit", patch={"embedding[:length]": "embedding"}),
+        "the reference's own call": Mistake(words="did you forget", patch={"return F": "F"}),
+    },
+    TOWER,
+    KNOWN,
+)
+
 ENCODE_TEXT = Exercise(
     number="03.2",
     title="Walk through the text tower",
     reference=FrozenCLIP.encode_text,
     facets=(
-        returns(
-            (small_clip(), TOKENS),
-            (3, JOINT),
-            letters="C, D",
-            causes={
-                (3, WIDTH): "the last step is missing: @ text.text_projection takes [C, d_t] to [C, D]",
-                (3, TOKENS.shape[1], JOINT): "one feature per token came: take EOT's row before you project",
-                (3, TOKENS.shape[1], WIDTH): "the residual stream came: take EOT's row, normalise (ln_final), project",
-                (3, 3, JOINT): "x[:, end] takes every EOT of every sentence: pair row i with its own, "
-                "x[torch.arange(C), end]",
-            },
-        ),
+        returns((small_clip(), TOKENS), (3, JOINT), letters="C, D"),
         unit_norm(small_clip(), TOKENS),
-        equals(
-            (small_clip(), TOKENS),
-            FrozenCLIP.encode_text,
-            name="without prompts it is CLIP's own",
-            mistakes={
-                "the causal mask did not arrive: every token sees the words after it. Pass it by its name, attn_mask=, "
-                "to every block": _tower(mask=False),
-                "the last position was read, which in a shorter sentence is padding: read EOT": _tower(pool="last"),
-                "SOS was read, which sees no word under the causal mask: read EOT": _tower(pool="first"),
-                "all tokens were averaged: CLIP reads EOT alone": _tower(pool="mean"),
-                "the positional embedding was not added": _tower(places="never"),
-                "text.ln_final is missing before the projection": _tower(final=False),
-                "both the mask and EOT are missing": _tower(mask=False, pool="last"),
-            },
-        ),
-        equals(
-            (small_clip(), TOKENS, [PROMPT]),
-            FrozenCLIP.encode_text,
-            name="a prompt in the first layer",
-            mistakes={
-                "the prompt changed nothing: splice prompts[0] into the token embeddings": _tower(prompted="never"),
-                "the positional embedding was added before the splice, which wrote over it: prompt tokens have places, "
-                "too, so add it afterwards": _tower(places="before"),
-                "the prompt was written again before every layer: that is for lesson 05, here it enters once": _tower(
-                    prompted="every"
-                ),
-                "the prompt came a layer late: splice before the first block": _tower(prompted="second"),
-            },
-        ),
+        equals((small_clip(), TOKENS), FrozenCLIP.encode_text, name="without prompts it is CLIP's own"),
+        equals((small_clip(), TOKENS, [PROMPT]), FrozenCLIP.encode_text, name="a prompt in the first layer"),
         equals((small_clip(), TOKENS, [PROMPTS]), FrozenCLIP.encode_text, name="a prompt per class"),
-        equals(
-            (small_clip(), TOKENS, [PROMPT], POSITIONS),
-            FrozenCLIP.encode_text,
-            name="a prompt at other positions",
-            mistakes={
-                "the positions did not arrive, and the prompt stands at 1..n: call splice(x, prompts[0], positions), "
-                "and keep the lines of splice that use them": _tower()
-            },
-        ),
+        equals((small_clip(), TOKENS, [PROMPT], POSITIONS), FrozenCLIP.encode_text, name="a prompt at other positions"),
         unmixed(
             small_clip(),
             TOKENS,
@@ -248,23 +269,50 @@ ENCODE_TEXT = Exercise(
         "@ text.text_projection, then F.normalize(..., dim=-1).",
     ),
     meaning="This is CLIP's text tower, and prompts are an argument of it: with none it is CLIP's own.",
+    mistakes=TOWER_MISTAKES,
 )
 
 
 # 03.3: the schedule
 
 
-def _cosine(**changes: float) -> Function:
-    """Wrong schedules: another start, length, factor or first epoch."""
+RATE = """
+def learning_rate(epoch, epochs, lr):
+    if epoch == 0:
+        return 1e-5
+    return lr * (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2
+"""
+COSINE = "math.cos(math.pi * (epoch - 1) / epochs)"
 
-    def rate(epoch: int, epochs: int, lr: float) -> float:
-        if epoch == 0 and changes.get("warm", 1):
-            return changes.get("first", 1e-5)
-        span = epochs + changes.get("longer", 0)
-        return changes.get("factor", 0.5) * lr * (1 + math.cos(math.pi * (epoch - changes.get("late", 1)) / span))
-
-    return rate
-
+RATE_MISTAKES = Mistakes(
+    {
+        "no warm-up": Mistake(
+            "the cosine was used in epoch 0, too: treat it apart", {"if epoch == 0:\n    return 1e-5": ""}
+        ),
+        "epoch 0 at lr": Mistake("that is lr itself: epoch 0 has its own rate, 1e-5", {"return 1e-5": "return lr"}),
+        "a share of lr": Mistake("that is 1e-5 of lr: in epoch 0 the rate is 1e-5 itself", {"1e-5": "1e-5 * lr"}),
+        "epoch 0 at zero": Mistake("at a rate of 0 nothing would be learned in epoch 0: it is 1e-5", {"1e-5": "0.0"}),
+        "without the half": Mistake("the half is missing: lr (1 + cos) / 2", {" / 2": ""}),
+        "one epoch early": Mistake(
+            "the cosine is one epoch early: its angle is pi (e - 1) / E", {"(epoch - 1)": "epoch"}
+        ),
+        "minus the cosine": Mistake("1 - cos rises from 0: 1 + cos, halved, falls from lr to 0", {"1 + ": "1 - "}),
+        "divided by E - 1": Mistake(
+            "the angle is divided by E - 1: the authors divide by E", {"/ epochs": "/ (epochs - 1)"}
+        ),
+        "degrees": Mistake("math.cos takes the angle in radians, with math.pi, not in degrees", {"math.pi": "180"}),
+        "without the one": Mistake("the 1 is missing: (1 + cos) / 2", {f"(1 + {COSINE}) / 2": COSINE}),
+        "constant": Mistake("the rate never falls", {f" * (1 + {COSINE}) / 2": ""}),
+        "a straight line": Mistake(
+            "that is a straight line: the authors follow half a cosine",
+            {f"(1 + {COSINE}) / 2": "(1 - (epoch - 1) / epochs)"},
+        ),
+        "a tensor": Mistake(words=".item() takes the number", patch={"return lr": "return torch.tensor(lr)"}),
+        "no return": Mistake(words="did you forget", patch={"return lr": "lr"}),
+    },
+    RATE,
+    KNOWN,
+)
 
 LEARNING_RATE = Exercise(
     number="03.3",
@@ -272,60 +320,17 @@ LEARNING_RATE = Exercise(
     reference=learning_rate,
     facets=(
         returns((1, 50, 0.5), kind=(float, int), name="a number"),
+        by_hand((0, 50, 0.5), 1e-5, "epoch 0 warms up, at 1e-5 whatever lr is", atol=1e-8, name="epoch 0"),
         by_hand(
-            (0, 50, 0.5),
-            1e-5,
-            "epoch 0 warms up, at 1e-5 whatever lr is",
-            atol=1e-8,
-            mistakes={
-                "the cosine was used in epoch 0, too: treat it apart": _cosine(warm=0),
-                "that is lr itself: epoch 0 has its own rate, 1e-5": lambda epoch, epochs, lr: lr,
-                "that is 1e-5 of lr: in epoch 0 the rate is 1e-5 itself": lambda epoch, epochs, lr: 1e-5 * lr,
-                "at a rate of 0 nothing would be learned in epoch 0: it is 1e-5": lambda epoch, epochs, lr: 0.0,
-            },
-            name="epoch 0",
-        ),
-        by_hand(
-            (1, 50, 0.5),
-            0.5,
-            "the cosine starts in epoch 1, where cos(0) = 1 and lr (1 + 1) / 2 = lr",
-            mistakes={
-                "the half is missing: lr (1 + cos) / 2": _cosine(factor=1.0),
-                "the cosine is one epoch early: its angle is pi (e - 1) / E": _cosine(late=0),
-                "the cosine swings from lr to -lr: 1 + cos, halved, goes from lr down to 0": (
-                    lambda epoch, epochs, lr: 0.0
-                ),
-                "math.cos takes the angle in radians, with math.pi": (
-                    lambda epoch, epochs, lr: lr * (1 + math.cos(180 * (epoch - 1) / epochs)) / 2
-                ),
-            },
-            name="epoch 1",
+            (1, 50, 0.5), 0.5, "the cosine starts in epoch 1, where cos(0) = 1 and lr (1 + 1) / 2 = lr", name="epoch 1"
         ),
         by_hand(
             (26, 50, 0.5),
             0.25,
             "half of the way is gone: cos(pi 25 / 50) = 0, and lr (1 + 0) / 2 = lr / 2",
-            mistakes={
-                "the angle is divided by E - 1: the authors divide by E": _cosine(longer=-1),
-                "math.cos takes the angle in radians, with math.pi, not in degrees": (
-                    lambda epoch, epochs, lr: lr * (1 + math.cos(180 * (epoch - 1) / epochs)) / 2
-                ),
-                "the 1 is missing: (1 + cos) / 2": lambda epoch, epochs, lr: lr * math.cos(math.pi * 25 / epochs),
-                "the rate never falls": lambda epoch, epochs, lr: lr,
-            },
             name="half-way",
         ),
-        equals(
-            (49, 50, 0.5),
-            learning_rate,
-            1e-6,
-            name="the last epoch",
-            mistakes={
-                "that is a straight line: the authors follow half a cosine": (
-                    lambda epoch, epochs, lr: lr * (1 - (epoch - 1) / epochs)
-                )
-            },
-        ),
+        equals((49, 50, 0.5), learning_rate, 1e-6, name="the last epoch"),
         equals((3, 5, 0.002), learning_rate, 1e-8, name="other numbers"),
     ),
     hints=(
@@ -335,13 +340,13 @@ LEARNING_RATE = Exercise(
         "if epoch == 0: return 1e-5; otherwise the result is lr * (1 + math.cos(math.pi * (epoch - 1) / epochs)) / 2.",
     ),
     meaning="A tiny first epoch, then half a cosine: all methods of this course train with this schedule.",
+    mistakes=RATE_MISTAKES,
 )
 
 
 # 03.4: the training loop
 
 RATES = (0.2, 0.1, 0.05)  # of three epochs
-MOMENTUM, DECAY = 0.9, 5e-4
 
 
 @lru_cache
@@ -362,48 +367,89 @@ def _new_model() -> PromptedCLIP:
     return PromptedCLIP(small_clip(), learner, NAMES)
 
 
-def train(
-    model: PromptedCLIP,
-    epochs: Iterable[Iterable[Batch]],
-    rates: Iterable[float],
-    *,
-    momentum: float = MOMENTUM,
-    decay: float = DECAY,
-    zero: bool = True,
-    fresh: bool = False,
-    adaptive: bool = True,
-) -> list[float]:
-    """Losses of every step of SGD on the learner of `model`; the switches make the known mistakes."""
-
-    def new_optimizer() -> torch.optim.SGD:
-        first = RATES[0] if not adaptive else 1.0
-        return torch.optim.SGD(model.learner.parameters(), lr=first, momentum=momentum, weight_decay=decay)
-
-    optimizer, losses = new_optimizer(), []
-    for batches, rate in zip(epochs, rates, strict=True):
-        optimizer = new_optimizer() if fresh else optimizer
-        if adaptive:
-            optimizer.param_groups[0]["lr"] = rate
-        for image_features, labels in batches:
+def train(model: PromptedCLIP, epochs: Iterable[Iterable[Batch]], rates: Iterable[float]) -> list[float]:
+    """Losses of every step of SGD on what `model` has to learn."""
+    optimizer = torch.optim.SGD(model.learner.parameters(), lr=1.0, momentum=0.9, weight_decay=5e-4)
+    losses = []
+    for pairs, rate in zip(epochs, rates, strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        for image_features, labels in pairs:
             loss = F.cross_entropy(model.classify(image_features), labels)
-            if zero:
-                optimizer.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
     return losses
 
 
-def _still(model: PromptedCLIP, epochs: Iterable[Iterable[Batch]], rates: Iterable[float]) -> list[float]:
-    return [F.cross_entropy(model.classify(x), y).item() for batches in epochs for x, y in batches]
+LEARNED, SET_RATE = "model.learner.parameters()", 'optimizer.param_groups[0]["lr"] = rate'
+SGD, LOGITS = f"torch.optim.SGD({LEARNED}, lr=1.0, momentum=0.9, weight_decay=5e-4)", "model.classify(image_features)"
+
+TRAIN_MISTAKES = Mistakes(
+    {
+        "no zero_grad": Mistake(
+            "gradients add up from step to step: call optimizer.zero_grad() before every backward()",
+            {"optimizer.zero_grad()": ""},
+        ),
+        "no momentum": Mistake("the momentum is missing: momentum=0.9", {", momentum=0.9": ""}),
+        "no weight decay": Mistake("the weight decay is missing: weight_decay=5e-4", {", weight_decay=5e-4": ""}),
+        "neither": Mistake(
+            "momentum and weight decay are missing: momentum=0.9, weight_decay=5e-4",
+            {", momentum=0.9, weight_decay=5e-4": ""},
+        ),
+        "a new optimiser in every epoch": Mistake(
+            "every epoch made a new optimiser, which forgets its momentum: make one, before the loops",
+            {f"optimizer = {SGD}": "", SET_RATE: f"optimizer = {SGD.replace('1.0', 'rate')}"},
+        ),
+        "the first rate for all": Mistake(
+            'every epoch used the first rate: set optimizer.param_groups[0]["lr"] = rate at the start of each',
+            {"lr=1.0": "lr=rates[0]", SET_RATE: ""},
+        ),
+        "summed": Mistake(
+            "the losses of a batch were summed: the mean is F.cross_entropy's default",
+            {"), labels)": '), labels, reduction="sum")'},
+        ),
+        "softmax twice": Mistake(
+            "cross-entropy got probabilities: it takes the softmax itself, give it the logits",
+            {LOGITS: f"{LOGITS}.softmax(dim=-1)"},
+        ),
+        "CLIP in the optimiser": Mistake(
+            words="model.parameters() holds CLIP, too", patch={LEARNED: "model.parameters()"}
+        ),
+        "logit scale in the optimiser": Mistake(
+            words="does not learn the logit scale", patch={LEARNED: f"[*{LEARNED}, model.clip.model.logit_scale]"}
+        ),
+        "CLIP thawed": Mistake(
+            words="leave requires_grad alone",
+            patch={"losses = []": "losses = []\nmodel.requires_grad_(True)", LEARNED: "model.parameters()"},
+        ),
+        "no backward": Mistake(words="nothing was learned", patch={"loss.backward()": ""}),
+        "a rate of its own": Mistake(words="the rates do not arrive", patch={"lr=1.0": "lr=0.002", SET_RATE: ""}),
+        "Adam": Mistake(words="compare with: SGD", patch={SGD: f"torch.optim.Adam({LEARNED})"}),
+        "tensors": Mistake(words="append loss.item()", patch={"loss.item()": "loss"}),
+        "one loss per epoch": Mistake(
+            words="one loss per epoch came",
+            patch={"losses.append(loss.item())": "last = loss.item()", SET_RATE: f"{SET_RATE}\nlosses.append(0.0)"},
+        ),
+        "the last loss alone": Mistake(words="one loss came", patch={"return losses": "return loss.item()"}),
+        "no return": Mistake(words="did you forget", patch={"return losses": ""}),
+    },
+    train,
+)
 
 
-def _ran(fn: Function, rates: Sequence[float] = RATES, **switches: Any) -> tuple[list[float], Tensor]:
+def _ran(fn: Function, epochs: Sequence[Sequence[Batch]] = (), rates: Sequence[float] = RATES) -> tuple[Any, Tensor]:
     """Losses, and the context afterwards, of training a new model."""
     model = _new_model()
     with kept(model.clip):
-        losses = fn(model, iter(_batches()), rates, **switches)
+        losses = fn(model, iter(epochs or _batches()), rates)
     return losses, model.learner.get_parameter("ctx").detach().clone()
+
+
+@lru_cache
+def _right() -> tuple[list[float], Tensor]:
+    """Losses and context of the reference."""
+    return _ran(train)
 
 
 def _steps(fn: Function) -> None:
@@ -430,42 +476,15 @@ def _steps(fn: Function) -> None:
 
 def _first_loss(fn: Function) -> None:
     """Finding unless the first loss is that of the untrained model."""
-    losses, _ = _ran(fn)
-    model, (image_features, labels) = _new_model(), _batches()[0][0]
-    with torch.no_grad():
-        logits = model.classify(image_features)
-    right = F.cross_entropy(logits, labels).item()
-    known = {
-        "the losses of a batch were summed: the mean is F.cross_entropy's default": F.cross_entropy(
-            logits, labels, reduction="sum"
-        ).item(),
-        "cross-entropy got probabilities: it takes the softmax itself, give it the logits": F.cross_entropy(
-            logits.softmax(dim=-1), labels
-        ).item(),
-    }
-    if not agree(right, losses[0], 1e-4):
-        causes = (cause for cause, value in known.items() if agree(value, losses[0], 1e-4))
-        cause = next(
-            causes, "the first loss is F.cross_entropy(model.classify(image_features), labels), before any step"
-        )
-        raise Finding(f"{right:.4f}, the loss of the first batch before any step", f"{losses[0]:.4f}", cause)
-
-
-SLIPS: dict[str, dict[str, Any]] = {
-    "gradients add up from step to step: call optimizer.zero_grad() before every backward()": {"zero": False},
-    "the momentum is missing: momentum=0.9": {"momentum": 0.0},
-    "the weight decay is missing: weight_decay=5e-4": {"decay": 0.0},
-    "momentum and weight decay are missing: momentum=0.9, weight_decay=5e-4": {"momentum": 0.0, "decay": 0.0},
-    "every epoch made a new optimiser, which forgets its momentum: make one, before the loops": {"fresh": True},
-    'every epoch used the first rate: set optimizer.param_groups[0]["lr"] = rate at the start of each': {
-        "adaptive": False
-    },
-}
+    came, right = _ran(fn)[0][0], _right()[0][0]
+    if not agree(right, came, 1e-4):
+        cause = "the first loss is F.cross_entropy(model.classify(image_features), labels), before any step"
+        raise Finding(f"{right:.4f}, the loss of the first batch before any step", f"{came:.4f}", cause, came, 1e-4)
 
 
 def _trained(fn: Function) -> None:
     """Finding unless the context ends where SGD takes it."""
-    (_, came), (_, wanted) = _ran(fn), _ran(train)
+    came, wanted = _ran(fn)[1], _right()[1]
     if agree(wanted, came, 1e-5):
         return
     start = _new_model().learner.get_parameter("ctx").detach()
@@ -473,11 +492,11 @@ def _trained(fn: Function) -> None:
     if agree(start, came, 1e-7):
         cause = "nothing was learned: loss.backward() fills the gradient, and optimizer.step() makes the step"
         raise Finding(moves, "the context as it was", cause)
-    causes = (cause for cause, switches in SLIPS.items() if agree(_ran(train, **switches)[1], came, 1e-5))
-    other = "compare with: SGD, momentum 0.9, weight decay 5e-4, the rate of each epoch, one step per batch"
-    if agree(_ran(fn, [2 * rate for rate in RATES])[1], came, 1e-7):
-        other = 'the rates do not arrive: set optimizer.param_groups[0]["lr"] = rate at the start of each epoch'
-    raise Finding(moves, f"one that moves by {(came - start).norm():.4f}, elsewhere", next(causes, other))
+    cause = "compare with: SGD, momentum 0.9, weight decay 5e-4, the rate of each epoch, one step per batch"
+    slow, fast = (_ran(fn, [_batches()[0][:1]], [rate])[1] for rate in (0.1, 0.2))  # after one step
+    if agree(slow, fast, 1e-7):
+        cause = 'the rates do not arrive: set optimizer.param_groups[0]["lr"] = rate at the start of each epoch'
+    raise Finding(moves, f"one that moves by {(came - start).norm():.4f}, elsewhere", cause, came, 1e-5)
 
 
 def _only_the_context(fn: Function) -> None:
@@ -522,7 +541,7 @@ def _again(fn: Function) -> bool | str:
     model = _new_model()
     with kept(model.clip):
         again = fn(model, epochs(), RATES)
-    return agree(_ran(train)[0], again, 1e-4) or "other losses than on the first run"
+    return agree(_right()[0], again, 1e-4) or "other losses than on the first run"
 
 
 TRAIN = Exercise(
@@ -550,6 +569,7 @@ TRAIN = Exercise(
         "batch, loss = F.cross_entropy(model.classify(image_features), labels).",
     ),
     meaning="A few hundred numbers learn, and millions only pass the gradient on.",
+    mistakes=TRAIN_MISTAKES,
 )
 
 
@@ -559,26 +579,30 @@ PER_CLASS = Exercise(
     number="03.5",
     title="Count a context per class",
     reference=8_192_000,
-    facets=(
-        number(
-            8_192_000,
-            0.5,
-            {
-                8_192: "that is one context for all classes: here every class has its own",
-                16_000: "those are tokens: each of them is a list of d_t = 512 numbers",
-                512_000: "that is one token per class: there are n = 16",
-                12_288_000: "768 is the width of the image tower: the context stands in the text tower",
-                630_784_000 // 16: "77 is the longest sentence: only the n = 16 context tokens are learned",
-                24_576_000: "the three together make a product, 16 x 512 x 1000, without another factor",
-            },
-        ),
-    ),
+    facets=(number(8_192_000, 0.5),),
     hints=(
         "How many numbers is one token? How many tokens has one context? How many contexts are there?",
         "A token of the text tower has d_t numbers; do not take the width of the image tower.",
         "Multiply classes, tokens and width: C * n * d_t with C = 1000, n = 16, d_t = 512.",
     ),
     meaning="A context per class grows with the number of classes: on ImageNet 1,000 times as many numbers to learn.",
+    mistakes=Mistakes(
+        {
+            "one context": Mistake("that is one context for all classes: here every class has its own", value=16 * 512),
+            "tokens": Mistake("those are tokens: each of them is a list of d_t = 512 numbers", value=16_000),
+            "one token per class": Mistake("that is one token per class: there are n = 16", value=512_000),
+            "width of the image tower": Mistake(
+                "768 is the width of the image tower: the context stands in the text tower", value=1000 * 16 * 768
+            ),
+            "whole sentences": Mistake(
+                "77 is the longest sentence: only the n = 16 context tokens are learned", value=1000 * 77 * 512
+            ),
+            "three times": Mistake(
+                "multiply the three numbers, 1000 x 16 x 512, without another factor", value=3 * 1000 * 16 * 512
+            ),
+            "words": Mistake(words="write digits", value="8 million"),
+        },
+    ),
 )
 
 
@@ -593,46 +617,50 @@ def token_order(position: str, n_ctx: int, name_length: int, length: int) -> lis
     return [0, *context[:before], *name, *context[before:], *range(1 + n_ctx + name_length, length)]
 
 
-def _inverse(*arguments: Any) -> list[int]:
-    order = token_order(*arguments)
-    return [order.index(place) for place in range(len(order))]
+ORDER = "[0, *context[:before], *name, *context[before:], *range(1 + n_ctx + name_length, length)]"
+REST, HALF = ", *range(1 + n_ctx + name_length, length)", "n_ctx // 2"
 
 
-def _exchanged(position: str, *sizes: int) -> list[int]:
-    return token_order({"end": "end", "middle": "front", "front": "middle"}[position], *sizes)
+def _in_front(order: str) -> dict[str, str]:
+    """A patch: the order of "front" is what an expression says, and the others are right."""
+    return {"return ": f'if position == "front":\n    return {order}\nreturn '}
 
 
-def _name_first(position: str, n_ctx: int, name_length: int, length: int) -> list[int]:
-    order = token_order("front", n_ctx, name_length, length)
-    return [*order[1 : 1 + name_length], 0, *order[1 + name_length :]]
-
-
-def _one_token(position: str, n_ctx: int, name_length: int, length: int) -> list[int]:
-    return token_order(position, n_ctx, 1, length)
-
-
-def _larger_half(position: str, n_ctx: int, name_length: int, length: int) -> list[int]:
-    half, name = (n_ctx + 1) // 2, range(1 + n_ctx, 1 + n_ctx + name_length)
-    return [0, *range(1, 1 + half), *name, *range(1 + half, 1 + n_ctx), *range(1 + n_ctx + name_length, length)]
-
-
-def _stop_before_context(position: str, n_ctx: int, name_length: int, length: int) -> list[int]:
-    return [0, *range(1 + n_ctx, length - 1), *range(1, 1 + n_ctx), length - 1]
-
-
-def _no_context(position: str, n_ctx: int, name_length: int, length: int) -> list[int]:
-    return [0, *range(1 + n_ctx, length)]
-
-
-COMMON: dict[str, Function] = {
-    "that is the other way round, the new place of every old token: say for every place which token stands there": (
-        _inverse
-    ),
-    '"middle" and "front" are exchanged': _exchanged,
-    'nothing moved: this is the order of "end"': lambda position, *sizes: token_order("end", *sizes),
-    "the name was taken for a single token: it has name_length of them, and they stay together": _one_token,
-    "the context is gone: only its place changes": _no_context,
-}
+ORDER_MISTAKES = Mistakes(
+    {
+        "new places of old tokens": Mistake(
+            "that is the other way round, the new place of every old token: say for every place which token stands "
+            "there",
+            {"return ": "order = ", ORDER: f"{ORDER}\nreturn [order.index(place) for place in range(length)]"},
+        ),
+        "middle and front exchanged": Mistake(
+            '"middle" and "front" are exchanged', {f'{HALF}, "front": 0': f'0, "front": {HALF}'}
+        ),
+        "nothing moves": Mistake('nothing moved: this is the order of "end"', {ORDER: "list(range(length))"}),
+        "a name of one token": Mistake(
+            "the name was taken for a single token: it has name_length of them, and they stay together",
+            {"1 + n_ctx + name_length": "2 + n_ctx"},
+        ),
+        "half of the context": Mistake("the context is gone: only its place changes", {"*context[before:], ": ""}),
+        "name before SOS": Mistake(
+            "the name stands before SOS: SOS stays first", _in_front(f"[*name, 0, *context{REST}]")
+        ),
+        "the full stop moves, too": Mistake(
+            "the full stop moved with the name: '.' and EOT keep their places at the end",
+            _in_front("[0, *range(1 + n_ctx, length - 1), *context, length - 1]"),
+        ),
+        "rest forgotten": Mistake(
+            "'.' and EOT are lost: the list has length entries", _in_front("[0, *name, *context]")
+        ),
+        "half rounded up": Mistake(
+            "the larger half stands before the name: it is n // 2 tokens, rounded down", {HALF: "(n_ctx + 1) // 2"}
+        ),
+        "four context tokens always": Mistake(words="one of the examples", patch={HALF: f"min(2, {HALF})"}),
+        "a tensor": Mistake(words="a tensor is returned", patch={ORDER: "torch.arange(length)"}),
+        "no return": Mistake(words="did you forget", patch={"return [": "["}),
+    },
+    token_order,
+)
 
 
 def _permutation(fn: Function) -> bool | str:
@@ -655,26 +683,18 @@ TOKEN_ORDER = Exercise(
             ("front", 4, 2, 9),
             [0, 5, 6, 1, 2, 3, 4, 7, 8],
             "after SOS (0) comes the name (5, 6), then the context (1 to 4), then '.' and EOT",
-            mistakes={
-                **COMMON,
-                "the name stands before SOS: SOS stays first": _name_first,
-                "the full stop moved with the name: '.' and EOT keep their places at the end": _stop_before_context,
-                "'.' and EOT are lost: the list has length entries": lambda *sizes: token_order(*sizes)[:-2],
-            },
             name='"front"',
         ),
         by_hand(
             ("middle", 4, 3, 10),
             [0, 1, 2, 5, 6, 7, 3, 4, 8, 9],
             "the first half of the context (1, 2) stands before the name (5, 6, 7), the other (3, 4) after it",
-            mistakes=COMMON,
             name='"middle"',
         ),
         by_hand(
             ("middle", 3, 1, 7),
             [0, 1, 4, 2, 3, 5, 6],
             "n // 2 = 1 of three context tokens stands before the name",
-            mistakes={"the larger half stands before the name: it is n // 2 tokens, rounded down": _larger_half},
             name="an odd context",
         ),
         invariant(
@@ -692,6 +712,7 @@ TOKEN_ORDER = Exercise(
         "With that number in `before`: [0, *context[:before], *name, *context[before:], *rest].",
     ),
     meaning="The same context can stand before, around or after the class name; what is learned adapts to it.",
+    mistakes=ORDER_MISTAKES,
 )
 
 EXERCISES: tuple[Exercise, ...] = (SPLICE, ENCODE_TEXT, LEARNING_RATE, TRAIN, PER_CLASS, TOKEN_ORDER)

@@ -237,8 +237,8 @@ SHARE_MISTAKES = Mistakes(
             {ROWS: f"{ROWS}.softmax(dim=-1)"},
         ),
         "over the even share": Mistake(
-            "that is the share divided by an even share: the notebook draws the two beside each other. Return the share "
-            "itself",
+            "that is the share divided by an even share, and the notebook draws the two beside each other. Return the "
+            "share itself",
             {MEAN: f"{MEAN} * (readers + 1) / len(places)"},
         ),
         "the first place alone": Mistake("only the first of the places was taken", {"places]": "places[:1]]"}),
@@ -526,7 +526,7 @@ FPR_MISTAKES = Mistakes(
     {"math": math},
 )
 THIRTY = torch.tensor([60.0, *range(29, 0, -1)])
-FOREIGN = torch.tensor([0.5, 1.5, 2.0, 2.2, 2.8, 3.5, 20.0, 28.7, 29.0, 70.0, 80.0])
+FOREIGN = torch.tensor([0.5, 1.5, 2.0, 2.2, 2.8, 3.5, 9.0, 20.0, 28.7, 29.0, 70.0, 80.0])
 FORTY, SEVEN = torch.arange(40.0, 0.0, -1.0), torch.tensor([0.5, 1.5, 2.0, 2.5, 3.0, 10.0, 50.0])
 
 FALSE_ALARMS = Exercise(
@@ -537,9 +537,9 @@ FALSE_ALARMS = Exercise(
         Facet("a number in percent", _percent),
         by_hand(
             (THIRTY, FOREIGN),
-            900 / 11,
+            1000 / 12,
             "29 of the thirty scores 60, 29, 28, ..., 1 inside are at least 95% (28 are 93.3%), and they pass a "
-            "threshold of 2; 9 of the 11 outside are 2 or more",
+            "threshold of 2; 10 of the 12 outside are 2 or more",
             name="thirty scores by hand",
         ),
         by_hand(

@@ -36,7 +36,7 @@ import torch.nn.functional as F
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, base_and_novel, harmonic_mean
 from maple_lite import load_clip, open_dataset, tokenize
-from maple_lite.pretraining.captions import draw_captioned, symbol_frequencies
+from maple_lite.datasets.glyphs.captions import draw_captioned, symbol_frequencies
 from maple_lite.datasets import DRAWN
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COUPLING, FROZEN, LANGUAGE, VISION, plot_base_to_novel

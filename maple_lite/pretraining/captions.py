@@ -1,89 +1,221 @@
-"""Pictures of all symbols with captions: what the tiny CLIP is pretrained on."""
+"""Pictures of all emoji, and of digits, with captions: what the tiny CLIP is pretrained on."""
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from maple_lite.datasets import handwritten
-from maple_lite.datasets.glyphs.drawn import TEMPLATES
-from maple_lite.datasets.glyphs.glyphs import glyph_masks, symbols
-from maple_lite.datasets.glyphs.painting import COLOURS, choose_colours
-from maple_lite.datasets.glyphs.styles import draw
-from maple_lite.support.counter_rng import random_keys, uniform
+from maple_lite.datasets.emoji.composing import compose
+from maple_lite.datasets.emoji.drawn import TEMPLATES
+from maple_lite.datasets.emoji.grounds import COLOURS, choose_grounds
+from maple_lite.datasets.emoji.looks import EVERY
+from maple_lite.datasets.emoji.placing import Cast
+from maple_lite.datasets.emoji.table import Emoji, all_emoji
+from maple_lite.pretraining.digits import draw_digits
+from maple_lite.support.counter_rng import Keys, random_keys, related_keys, uniform
 
-GENERAL_TEMPLATES = ("a photo of a {}.", "a picture of a {}.", "a drawing of the {}.", "a {}.")
-BACKGROUNDS = (" on a {} background", " on {}")
-PALE = 0.35  # share of captions that leave the symbol's colour out; as many, drawn apart, leave the background's out
-TAIL = 10.0  # the commonest symbol is this many times as frequent as the rarest
+GENERAL_TEMPLATES = (
+    "a photo of a {}.",
+    "a photo of the {}.",
+    "a picture of a {}.",
+    "an image of the {}.",
+    "a drawing of a {}.",
+    "a good photo of a {}.",
+    "a close photo of the {}.",
+    "a small picture of a {}.",
+    "a {}.",
+    "the {}.",
+)
+BARE = "{}"
+NUMBERS = "a photo of the number {}."
+KIND = "a photo of a {}, a kind of @."
+BACKGROUND = " on a {} background."
+
+LOOK_SHARES = {
+    "clean": 0.40,
+    "blurry": 0.08,
+    "dark": 0.08,
+    "gray": 0.07,
+    "faded": 0.06,
+    "cropped": 0.06,
+    "crowded": 0.06,
+    "noisy": 0.05,
+    "sketched": 0.04,
+    "pixelated": 0.03,
+    "striped": 0.03,
+    "dotted": 0.02,
+    "chequered": 0.02,
+}
+"""How often each look occurs: photos are often blurry or dark, and seldom behind a curtain."""
+
+STRENGTHS = (0.1, 0.6)
+"""Looks in pretraining are milder than those of the datasets."""
+
+TAIL = 20.0
+"""The commonest thing is this many times as frequent as the rarest."""
+
+SENTENCES = {"general": 0.5, "own": 0.25, "kind": 0.2, "bare": 0.05}
+"""How often a caption is a general sentence, that of the thing's dataset, one that says its kind, or a bare name."""
+
+WRONG, WRONG_BARE = 0.07, 0.25
+"""Shares of captions that name another thing: of sentences, and of bare names, which are careless as tags are."""
+
+FORMAL = 0.3
+"""Share of captions that take the formal name of a thing with two; people say the other one."""
+
+NAMES_LOOK, NAMES_GROUND = 0.6, 0.35
+"""Shares of captions that name the look, if there is one, and the colour of the ground, if the sentence has room."""
 
 
 class CaptionedPictures(NamedTuple):
-    """Pictures [B, 3, R, R] in 0..1, B captions, and ids [B] of symbols, foreground and background colours."""
+    """Pictures [B, 3, R, R] in 0..1, B captions, and what is true of both.
+
+    Ids [B] of the things that the pictures show and that the captions name, of looks and of the grounds' colours;
+    and whether each caption names look and ground, bool [B].
+    """
 
     images: Tensor
     captions: list[str]
-    symbol_ids: Tensor
-    foreground_ids: Tensor
-    background_ids: Tensor
+    shown: Tensor
+    named: Tensor
+    looks: Tensor
+    grounds: Tensor
+    names_look: Tensor
+    names_ground: Tensor
 
 
-def symbol_frequencies(seed: int = 0) -> Tensor:
-    """Frequencies [S] of all symbols, summing to 1: a long tail of 10 to 1 in an order that `seed` shuffles."""
-    n_symbols = len(symbols())
-    rank = torch.randperm(n_symbols, generator=torch.Generator().manual_seed(seed))
-    weights = TAIL ** -(rank.double() / (n_symbols - 1))
+@lru_cache
+def things() -> tuple[Emoji, ...]:
+    """All emoji, in the order of `data/pictures.csv`, and the ten digits; a thing's id is its place here."""
+    digits = enumerate(handwritten.CLASS_NAMES)
+    return (*all_emoji(), *(Emoji(str(digit), handwritten.NAME, name, (), "number", False) for digit, name in digits))
+
+
+def frequencies(seed: int = 0) -> Tensor:
+    """Frequencies [S] of all things, summing to 1: a long tail of 20 to 1 in an order that `seed` shuffles."""
+    n_things = len(things())
+    rank = torch.randperm(n_things, generator=torch.Generator().manual_seed(seed))
+    weights = TAIL ** -(rank.double() / (n_things - 1))
     return (weights / weights.sum()).float()
 
 
 def draw_captioned(
     n: int, generator: torch.Generator, frequencies: Tensor, jitter: float = 1.0, resolution: int = 48
 ) -> CaptionedPictures:
-    """`n` clean, coloured pictures of symbols drawn by `frequencies` [S], each with a caption.
+    """`n` pictures of things drawn by `frequencies` [S], each with a caption, which is wrong now and then.
 
-    `jitter` 0 puts every symbol upright in the middle, 1 is the full range that the datasets have.
-    Raises ValueError for n < 1, a jitter outside 0..1 or frequencies that do not fit the symbols.
+    `jitter` 0 puts everything upright in the middle, 1 is the full range that the datasets have.
+    Raises ValueError for n < 1, a jitter outside 0..1 or frequencies that do not fit the things.
 
-    >>> pictures = draw_captioned(192, torch.Generator().manual_seed(0), symbol_frequencies())
-    >>> pictures.captions[0]     # such as "a photo of a red snowman on a blue background."
+    >>> from maple_lite.pretraining.captions import frequencies
+    >>> pictures = draw_captioned(128, torch.Generator().manual_seed(0), frequencies())
+    >>> pictures.captions[0]     # such as "a blurry photo of a fox, a kind of animal."  # doctest: +SKIP
     """
     if n < 1 or not 0 <= jitter <= 1:
         raise ValueError(f"n must be at least 1 and jitter lie in 0..1, got n={n} and jitter={jitter}.")
-    if frequencies.shape != (len(symbols()),):
-        raise ValueError(f"frequencies must be [{len(symbols())}], one per symbol, got {list(frequencies.shape)}.")
-    symbol_ids = torch.multinomial(frequencies, n, replacement=True, generator=generator)
+    if frequencies.shape != (len(things()),):
+        raise ValueError(f"frequencies must be [{len(things())}], one per thing, got {list(frequencies.shape)}.")
+    shown, others = torch.multinomial(frequencies, 2 * n, replacement=True, generator=generator).chunk(2)
     keys = random_keys(n, generator)
-    glyphs = glyph_masks("".join(symbol.character for symbol in symbols()), resolution)
-    foreground_ids, background_ids, _ = choose_colours(keys)
-    choices = uniform(keys, "caption", 4).tolist()
-    ids = zip(symbol_ids.tolist(), foreground_ids.tolist(), background_ids.tolist(), choices, strict=True)
-    captions = [_caption(*chosen) for chosen in ids]
-    images = draw(glyphs, symbol_ids, keys, jitter=jitter)
-    return CaptionedPictures(images, captions, symbol_ids, foreground_ids, background_ids)
+    looks, strengths = _looks(keys)
+    _, grounds = choose_grounds(keys)
+    is_digit = shown >= len(all_emoji())
+    looks = looks.where(~is_digit, 0)
+    captions = _Captions(keys, shown, others, looks, grounds, is_digit)
+    images = torch.empty(n, 3, resolution, resolution)
+    emoji, digits = (~is_digit).nonzero()[:, 0], is_digit.nonzero()[:, 0]
+    drawn = keys[emoji.numpy()], looks[emoji], strengths[emoji], jitter
+    images[emoji] = compose(Cast(all_emoji(), resolution), shown[emoji], *drawn)
+    images[digits] = draw_digits(shown[digits] - len(all_emoji()), keys[digits.numpy()], resolution, jitter)
+    return CaptionedPictures(
+        images, captions.sentences, shown, captions.named, looks, grounds, captions.names_look, captions.names_ground
+    )
 
 
-def templates_of(dataset: str) -> list[str]:
-    """The caption templates of a dataset's symbols: the general ones, and its own twice, so that it is well known."""
-    own = [TEMPLATES[dataset]] * 2 + [handwritten.TEMPLATE] * (dataset == "digits")
-    return [*GENERAL_TEMPLATES, *own]
+def with_look(template: str, look: str) -> str:
+    """A sentence that names the look, before its photo (or picture, image, drawing), else before the thing.
+
+    >>> with_look("a photo of a {}, a kind of animal.", "blurry")
+    'a blurry photo of a {}, a kind of animal.'
+    >>> with_look("the {}.", "blurry")
+    'the blurry {}.'
+    """
+    place = re.search(r"photo|picture|image|drawing|\{\}", template)
+    if place is None:
+        raise ValueError(f"the sentence {template!r} has no {{}} for the class name: write one.")
+    before = template[: place.start()]
+    article = re.sub(r"\ban $", "a ", before)
+    return f"{article}{look} {template[place.start() :]}"
 
 
 def caption_words() -> list[str]:
-    """All words, sorted, that captions can use: of names, templates and colours, without punctuation."""
-    names = [symbol.name for symbol in symbols()]
-    sentences = [*names, *GENERAL_TEMPLATES, *TEMPLATES.values(), handwritten.TEMPLATE, *BACKGROUNDS, *COLOURS]
-    text = " ".join(sentences).replace("{}", " ").replace(",", " ").replace(".", " ")
-    return sorted(set(text.split()))
+    """All words, sorted, that captions can use: of names, kinds, sentences, looks and colours, without punctuation."""
+    names = [name for thing in things() for name in (thing.name, *thing.other_names, thing.kind)]
+    sentences = [*GENERAL_TEMPLATES, *TEMPLATES.values(), handwritten.TEMPLATE, NUMBERS, KIND, BACKGROUND]
+    text = " ".join([*names, *sentences, *LOOK_SHARES, *COLOURS])
+    return sorted(set(re.sub(r"[{}@,.]", " ", text.replace("clean", "")).split()))
 
 
-def _caption(symbol_id: int, foreground_id: int, background_id: int, choices: list[float]) -> str:
-    """The caption of one picture; the four `choices` in 0..1 decide on the template and which colours are named."""
-    symbol, colours = symbols()[symbol_id], list(COLOURS)
-    templates = templates_of(symbol.dataset)
-    template = templates[int(choices[0] * len(templates))]
-    name = symbol.name if choices[1] < PALE else f"{colours[foreground_id]} {symbol.name}"
-    where = BACKGROUNDS[int(choices[3] * len(BACKGROUNDS))].format(colours[background_id])
-    ending = "." if choices[2] < PALE else f"{where}."
-    return template.removesuffix(".").format(name) + ending
+def _looks(keys: Keys) -> tuple[Tensor, Tensor]:
+    """Places in `EVERY` and strengths [B] of the looks of pictures."""
+    choice, strength = uniform(keys, "look in pretraining", 2).T.contiguous()
+    ends = torch.tensor(list(LOOK_SHARES.values())).cumsum(0)
+    places = torch.tensor([EVERY.index(name) for name in LOOK_SHARES])
+    chosen = places[torch.bucketize(choice, ends, right=True).clamp(max=len(places) - 1)]
+    return chosen, STRENGTHS[0] + (STRENGTHS[1] - STRENGTHS[0]) * strength
+
+
+class _Captions:
+    """The captions of pictures: which sentence, which name, and whether look and ground are named."""
+
+    def __init__(
+        self, keys: Keys, shown: Tensor, others: Tensor, looks: Tensor, grounds: Tensor, is_digit: Tensor
+    ) -> None:
+        chances = uniform(related_keys(keys, "caption"), "caption", 7).T.contiguous()
+        family, sentence, wrong, formal, name, look, ground = chances
+        ends = torch.tensor(list(SENTENCES.values())).cumsum(0)
+        families = torch.bucketize(family, ends, right=True).clamp(max=len(SENTENCES) - 1)
+        bare = families == list(SENTENCES).index("bare")
+        self.named = others.where(wrong < torch.where(bare, WRONG_BARE, WRONG), shown)
+        kinds = [list(SENTENCES)[family] for family in families.tolist()]
+        self.templates = [
+            _template(things()[named], kind, chance)
+            for named, kind, chance in zip(self.named.tolist(), kinds, sentence.tolist(), strict=True)
+        ]
+        has_room = torch.tensor([template.endswith("{}.") for template in self.templates])
+        self.names_look = (looks > 0) & (look < NAMES_LOOK) & ~bare
+        self.names_ground = has_room & ~is_digit & (ground < NAMES_GROUND)
+        rows = zip(
+            self.templates, self.named.tolist(), (formal < FORMAL).tolist(), name.tolist(),
+            (looks * self.names_look).tolist(), (grounds * self.names_ground + ~self.names_ground * -1).tolist(),
+            strict=True,
+        )  # fmt: skip
+        self.sentences = [_sentence(*row) for row in rows]
+
+
+def _template(thing: Emoji, family: str, chance: float) -> str:
+    """A sentence of a family for a thing; `chance` in 0..1 decides which, if there are several."""
+    is_digit = thing.dataset == handwritten.NAME
+    if family == "bare":
+        return BARE
+    if family == "own":
+        return handwritten.TEMPLATE if is_digit else TEMPLATES[thing.dataset]
+    if family == "kind":
+        return NUMBERS if is_digit else KIND.replace("@", thing.kind)
+    return GENERAL_TEMPLATES[int(chance * len(GENERAL_TEMPLATES))]
+
+
+def _sentence(template: str, named: int, formal: bool, choice: float, look: int, ground: int) -> str:
+    """One caption; `look` 0 and `ground` -1 stay unnamed."""
+    thing = things()[named]
+    others = thing.other_names
+    name = thing.name if formal or not others else others[int(choice * len(others))]
+    sentence = with_look(template, EVERY[look]) if look else template
+    if ground >= 0:
+        sentence = sentence.removesuffix(".") + BACKGROUND.format(list(COLOURS)[ground])
+    return sentence.format(name)

@@ -1,44 +1,24 @@
-"""Zero-shot accuracy of a CLIP on the drawn datasets: by it styles are chosen and a tiny CLIP is judged."""
+"""Zero-shot accuracy of a CLIP on the drawn datasets: by it a world is chosen and a tiny CLIP is judged."""
 
 from __future__ import annotations
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets import DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
-from maple_lite.datasets.glyphs.styles import STYLES
-from maple_lite.evaluation import accuracy
-from maple_lite.learners import PromptLearner
-from maple_lite.prompted import PromptedCLIP
+from maple_lite.datasets import ClassificationDataset, open_dataset
+from maple_lite.datasets.emoji.drawn import KIND
 from maple_lite.tokens import tokenize
-
-
-def zero_shot_table(clip: FrozenCLIP) -> pd.DataFrame:
-    """A row (dataset, style, classes, accuracy in percent) for each test set, asked with the dataset's own template.
-
-    The eleven drawn clean and in their own styles, the four variants of objects, and handwritten digits.
-    """
-    sets = [(name, "clean", open_dataset(name, clip=clip, style="clean")) for name in DRAWN]
-    sets += [(name, STYLES[name].kind, open_dataset(name, clip=clip)) for name in DRAWN]
-    sets += [("objects", variant, open_dataset("objects", clip=clip, variant=variant)) for variant in VARIANTS]
-    sets += [(HANDWRITTEN, "photographs", open_dataset(HANDWRITTEN, clip=clip))]
-    rows = []
-    for name, style, data in sets:
-        model = PromptedCLIP(clip, PromptLearner(data.template), data.class_names)
-        rows.append((name, style, len(data.class_names), accuracy(model, data)))
-    return pd.DataFrame(rows, columns=["dataset", "style", "classes", "accuracy"])
 
 
 @torch.no_grad()
 def clean_accuracy(clip: FrozenCLIP, shots: int = 2) -> tuple[float, float]:
-    """Percent of clean drawings named rightly among all symbols, and within their datasets (the mean of the eleven).
+    """Percent of clean drawings named rightly among all emoji, and within their datasets (the mean of the eleven).
 
-    A quick look at `shots` pictures per symbol, none of them a test picture.
+    A quick look at `shots` pictures per emoji, none of them a test picture.
     """
     right_of_all, right_within = [], []
-    sets = [open_dataset(name, clip=clip, style="clean").train(shots, seed=0) for name in DRAWN]
+    sets = [open_dataset(name, clip=clip, look="clean").train(shots, seed=0) for name in KIND.names]
     text_features = torch.cat([_text_features(clip, data) for data in sets])  # [S, D]
     first = 0
     for data in sets:

@@ -1,4 +1,4 @@
-"""Contrastive pretraining of the tiny CLIP on drawn pictures with captions: `maple-lite pretrain`."""
+"""Contrastive pretraining of the tiny CLIP on pictures of emoji with captions: `maple-lite pretrain`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from maple_lite.datasets.glyphs.glyphs import symbols
 from maple_lite.loading import load_clip
-from maple_lite.pretraining.captions import caption_words, draw_captioned, symbol_frequencies
+from maple_lite.pretraining.captions import caption_words, draw_captioned, frequencies, things
 from maple_lite.pretraining.gauges import clean_accuracy
-from maple_lite.pretraining.loss import Heads, contrast, head_targets, mentions, true_captions
+from maple_lite.pretraining.loss import Heads, contrast, head_targets, true_captions
 from maple_lite.pretraining.tiny import HEAD_WIDTH, PATCH, Vocabulary, architecture, build, encode, export
 from maple_lite.support.batches import autocast
 from maple_lite.support.checkpoint import Checkpoint
@@ -26,7 +25,7 @@ from maple_lite.support.seeds import derived_seed, seeded
 
 GROWING = 0.4  # share of the run in which the jitter grows from none to full
 CLIP_NORM = 1.0
-MEASURED = ("loss", "caption_found", "symbol_seen", "symbol_read")  # in every step; percent but for the loss
+MEASURED = ("loss", "caption_found", "thing_seen", "thing_read")  # in every step; percent but for the loss
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,12 @@ class PretrainingSettings:
     """
 
     pairs: int = 900_000
-    batch_size: int = 96
-    lr: float = 1e-3
+    batch_size: int = 128
+    lr: float = 1.2e-3
     weight_decay: float = 0.05
     warmup: int = 300
     seed: int = 0
-    precision: str = "bf16"
+    precision: str = "fp32"
     every: int = 500
     resolution: int = 48
     width: int = 128
@@ -80,7 +79,7 @@ class PretrainingSettings:
         return self.lr * min(1, (step + 1) / (self.warmup + 1)) * (1 + math.cos(math.pi * step / self.steps)) / 2
 
     def jitter(self, step: int) -> float:
-        """How far the symbols of a step are moved, turned and resized, from 0 to 1."""
+        """How far the things of a step are moved, turned and resized, from 0 to 1."""
         return min(1.0, step / (GROWING * self.steps))
 
     def head_weight(self, step: int) -> float:
@@ -113,9 +112,9 @@ def pretrain(folder: str | Path, settings: PretrainingSettings, checkpoint: str 
 
 
 def write_lists(folder: Path) -> None:
-    """Writes what captions hold beside the weights: words.txt, and frequencies.csv of the symbols."""
-    columns = {"symbol": [symbol.name for symbol in symbols()], "dataset": [symbol.dataset for symbol in symbols()]}
-    table = pd.DataFrame(columns | {"frequency": symbol_frequencies().tolist()})
+    """Writes what captions hold beside the weights: words.txt, and frequencies.csv of the things."""
+    columns = {"thing": [thing.name for thing in things()], "dataset": [thing.dataset for thing in things()]}
+    table = pd.DataFrame(columns | {"frequency": frequencies().tolist()})
     words = pd.Series(caption_words())
     atomic_write(folder / "frequencies.csv", lambda file: table.to_csv(file, index=False))
     atomic_write(folder / "words.txt", lambda file: words.to_csv(file, index=False, header=False))
@@ -153,9 +152,9 @@ class _Pretraining:
         self.config = architecture(settings.width, settings.layers, settings.embed_dim, settings.resolution)
         with seeded(settings.seed):
             self.model, self.heads = build(self.config, self.vocabulary), Heads(settings.embed_dim)
-        self.frequencies, self.cast = symbol_frequencies(), autocast(settings.precision, torch.device("cpu"))
+        self.frequencies, self.cast = frequencies(), autocast(settings.precision, torch.device("cpu"))
         self.optimizer = torch.optim.AdamW(_groups(self.model, self.heads, settings.weight_decay), betas=(0.9, 0.98))
-        identity = {**asdict(settings), "symbols": len(symbols()), "vocabulary": len(self.vocabulary)}
+        identity = {**asdict(settings), "things": len(things()), "vocabulary": len(self.vocabulary)}
         state: dict[str, Any] = dict(model=self.model, heads=self.heads, optimizer=self.optimizer, curve=self.curve)
         self.kept = Checkpoint(checkpoint, identity, **state)
 
@@ -166,11 +165,10 @@ class _Pretraining:
         pictures = draw_captioned(
             settings.batch_size, generator, self.frequencies, settings.jitter(step), settings.resolution
         )
-        named = mentions(pictures)
         with self.cast:
             features = encode(self.model, pictures.images, self.vocabulary.tokenize(pictures.captions))
-        loss, found = contrast(*features, self.model.logit_scale, true_captions(pictures, named))
-        read = [self.heads(*pair) for pair in zip(features, head_targets(pictures, named), strict=True)]
+        loss, found = contrast(*features, self.model.logit_scale, true_captions(pictures))
+        read = [self.heads(*pair) for pair in zip(features, head_targets(pictures), strict=True)]
         total = loss + settings.head_weight(step) * (read[0][0] + read[1][0]) / 2
         self.update(total, settings.learning_rate(step))
         return torch.stack([loss.detach(), 100 * found, 100 * read[0][1], 100 * read[1][1]])

@@ -130,8 +130,11 @@ def draw_captioned(
     images = torch.empty(n, 3, resolution, resolution)
     emoji, digits = (~is_digit).nonzero()[:, 0], is_digit.nonzero()[:, 0]
     drawn = keys[emoji.numpy()], looks[emoji], strengths[emoji], jitter
-    images[emoji] = compose(Cast(all_emoji(), resolution), shown[emoji], *drawn)
-    images[digits] = draw_digits(shown[digits] - len(all_emoji()), keys[digits.numpy()], resolution, jitter)
+    if len(emoji):
+        images[emoji] = compose(Cast(all_emoji(), resolution), shown[emoji], *drawn)
+    if len(digits):
+        which = shown[digits] - len(all_emoji())
+        images[digits] = draw_digits(which, keys[digits.numpy()], resolution, jitter)
     return CaptionedPictures(
         images, captions.sentences, shown, captions.named, looks, grounds, captions.names_look, captions.names_ground
     )

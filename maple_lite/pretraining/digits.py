@@ -37,7 +37,7 @@ def draw_digits(digits: Tensor, keys: Keys, resolution: int, jitter: float = 1.0
     )
     pictures = torch.lerp(paper, ink, masks)
     blur = BLUR * uniform(keys, "blur of a digit", 1, 1, 1)
-    return FILTERS["blurry"](pictures, keys, blur) if len(keys) else pictures
+    return FILTERS["blurry"](pictures, keys, blur)
 
 
 @lru_cache(maxsize=8)

@@ -15,7 +15,7 @@ from maple_lite.support.files import atomic_write, data_folder
 def main(folder: Path) -> None:
     """Writes the table into `folder`, whole or not at all."""
     clip = load_clip(device="cpu")
-    table = zero_shot_table(clip).assign(clip=clip.fingerprint, torch=torch.__version__).round({"accuracy": 3})
+    table = zero_shot_table(clip).assign(clip=clip.fingerprint, torch=torch.__version__).round(3)
     text = table.to_csv(index=False, lineterminator="\n")
     atomic_write(folder / "zero_shot.csv", lambda file: file.write_bytes(text.encode()))
 

@@ -34,7 +34,6 @@ import torch
 from maple_lite import CoOp, MaPLe, PromptedCLIP, PromptLearner, base_and_novel
 from maple_lite import fit, load_clip, open_dataset, preset, seeded
 from maple_lite.analysis import attention, features, ood, words
-from maple_lite.pretraining.captions import caption_words
 from maple_lite.course.plots import COLOURS, TITLES, plot_confusion, plot_detection, plot_features
 from maple_lite.course.plots import plot_gains_by_frequency, plot_nearest_words
 from maple_lite.course.plots import plot_prompt_attention
@@ -118,7 +117,7 @@ for method, learner in learners.items():
 
 # %%
 ids = words.single_tokens(
-    caption_words() if mode == "fast" else words.vocabulary()
+    words.known_words(clip) if mode == "fast" else words.vocabulary()
 )  # {word: token id}
 word_of = {number: word for word, number in ids.items()}
 known = torch.tensor(list(ids.values()), device=clip.device)  # [W]

@@ -17,6 +17,7 @@ from PIL import Image
 from maple_lite.course.gallery import plot_gallery, write_galleries
 from maple_lite.datasets import DRAWN, HANDWRITTEN, open_dataset
 from maple_lite.datasets.balanced import TEST_IMAGES
+from maple_lite.datasets.glyphs.captions import caption_words, draw_captioned, symbol_frequencies
 from maple_lite.datasets.glyphs.drawn import TARGETS, TEMPLATES
 from maple_lite.datasets.glyphs.glyphs import (
     FONTS,
@@ -30,7 +31,6 @@ from maple_lite.datasets.glyphs.glyphs import (
 )
 from maple_lite.datasets.glyphs.painting import COLOURS, CONTRAST, LUMA, Layers, choose_colours, warp
 from maple_lite.datasets.glyphs.styles import CLEAN, EFFECTS, FAR_TILT, KINDS, STYLES, TILT, VARIANTS, Style, draw
-from maple_lite.pretraining.captions import caption_words, draw_captioned, symbol_frequencies
 from maple_lite.support.counter_rng import random_keys, uniform
 from maple_lite.support.files import data_folder
 

@@ -8,16 +8,28 @@ from torch.testing import assert_close
 
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, load_clip, seeded, tokenize
 from maple_lite.cli.main import main
-from maple_lite.datasets import DRAWN, open_dataset
-from maple_lite.datasets.glyphs.drawn import TEMPLATES
-from maple_lite.datasets.glyphs.painting import COLOURS
+from maple_lite.datasets import open_dataset
+from maple_lite.datasets.emoji.drawn import KIND, TEMPLATES, VARIANTS
+from maple_lite.datasets.emoji.grounds import COLOURS
+from maple_lite.datasets.emoji.looks import EVERY
 from maple_lite.datasets.handwritten import TEMPLATE
+from maple_lite.pretraining import captions as captioning
 from maple_lite.pretraining import gauges as zero_shot
 from maple_lite.pretraining import pretrain as pretraining
-from maple_lite.pretraining.captions import GENERAL_TEMPLATES, CaptionedPictures, draw_captioned, symbol_frequencies
-from maple_lite.pretraining.loss import UNNAMED, Heads, contrast, head_targets, mentions, true_captions
+from maple_lite.pretraining.captions import (
+    GENERAL_TEMPLATES,
+    CaptionedPictures,
+    caption_words,
+    draw_captioned,
+    frequencies,
+    things,
+    with_look,
+)
+from maple_lite.pretraining.digits import draw_digits
+from maple_lite.pretraining.loss import UNNAMED, Heads, contrast, head_targets, true_captions
 from maple_lite.pretraining.pretrain import PretrainingSettings, pretrain
 from maple_lite.pretraining.tiny import Vocabulary, architecture, build, encode
+from maple_lite.support.counter_rng import random_keys
 
 pytestmark = pytest.mark.xdist_group("pretrain")  # one worker, whose costly fixtures or answers they share
 
@@ -38,7 +50,7 @@ def weights(checkpoint):
 
 
 def pictures(n=16):
-    return draw_captioned(n, torch.Generator().manual_seed(1), symbol_frequencies(), resolution=16)
+    return draw_captioned(n, torch.Generator().manual_seed(1), frequencies(), resolution=16)
 
 
 def test_the_folder_loads_and_is_complete(run):
@@ -48,9 +60,9 @@ def test_the_folder_loads_and_is_complete(run):
     curve = pd.read_csv(run / "clip" / "training.csv")
     assert curve["step"].tolist() == [10, 20]
     assert curve["pairs"].tolist() == [80, 160]
-    frequencies = pd.read_csv(run / "clip" / "frequencies.csv", keep_default_na=False)
-    assert frequencies["frequency"].sum() == pytest.approx(1, abs=1e-5)
-    assert {"snowman", "queen", "red"} <= set((run / "clip" / "words.txt").read_text().split())
+    table = pd.read_csv(run / "clip" / "frequencies.csv", keep_default_na=False)
+    assert table["frequency"].sum() == pytest.approx(1, abs=1e-5)
+    assert {"snowman", "fox", "red", "blurry"} <= set((run / "clip" / "words.txt").read_text().split())
 
 
 def test_the_frozen_clip_computes_what_was_trained(run):
@@ -96,7 +108,7 @@ def test_the_seed_decides_the_weights(run, tmp_path):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--pairs", "50"], "the run one batch, got batches of 96 and 50 pairs"),
+        (["--pairs", "50"], "the run one batch, got batches of 128 and 50 pairs"),
         (["--lr", "0"], "lr must be above 0"),
         (["--width", "100"], "width must be a multiple of 32"),
         (["--every", "0"], "every must be at least 1, got 0"),
@@ -130,8 +142,9 @@ def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
 
 def test_the_vocabulary_knows_every_caption_and_keeps_the_order():
     vocabulary = Vocabulary()
-    names = [name for dataset in DRAWN for name in open_dataset(dataset).class_names]
-    sentences = [t.format(f"red {n}") for t in [*GENERAL_TEMPLATES, *TEMPLATES.values(), TEMPLATE] for n in names]
+    names = [name for thing in things() for name in (thing.name, *thing.other_names)]
+    templates = [with_look(t, "blurry") for t in [*GENERAL_TEMPLATES, *TEMPLATES.values(), TEMPLATE]]
+    sentences = [template.format(name) for template in templates for name in names]
     tokens, ours = tokenize(sentences), vocabulary.tokenize(sentences)
     assert (ours >= 0).all()
     assert torch.equal(vocabulary.token_ids[ours], tokens)
@@ -153,44 +166,120 @@ def test_a_caption_that_is_true_of_two_pictures_is_no_false_negative():
     assert found == 1
 
 
-def test_mentions_and_true_captions():
-    captions = ["a red airplane on blue.", "a airplane.", "a red airplane.", "a airplane on a blue background."]
-    symbols, red, background = torch.zeros(4).long(), torch.tensor([0, 0, 0, 1]), torch.tensor([5, 6, 6, 5])
-    sample = CaptionedPictures(torch.zeros(4), captions, symbols, red, background)
-    named = mentions(sample)
-    assert named.foreground.tolist() == [True, False, True, False]
-    assert named.background.tolist() == [True, False, False, True]
-    assert true_captions(sample, named).int().tolist() == [[1, 1, 1, 1], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]]
+def test_true_captions():
+    sample = CaptionedPictures(
+        torch.zeros(4),
+        ["a blurry fox on a red background.", "a fox.", "a blurry fox.", "a cat."],  # the last is a wrong one of a fox
+        shown=torch.tensor([0, 0, 0, 0]),
+        named=torch.tensor([0, 0, 0, 1]),
+        looks=torch.tensor([1, 2, 1, 1]),
+        grounds=torch.tensor([5, 5, 6, 5]),
+        names_look=torch.tensor([True, False, True, False]),
+        names_ground=torch.tensor([True, False, False, False]),
+    )
+    assert true_captions(sample).int().tolist() == [[1, 1, 1, 0], [0, 1, 0, 0], [0, 1, 1, 0], [1, 1, 1, 0]]
 
 
-def test_every_drawn_caption_is_true_of_its_picture_and_heads_ask_captions_only_what_they_name():
+def test_captions_say_what_is_seen_but_for_the_wrong_ones():
+    sample = draw_captioned(2000, torch.Generator().manual_seed(1), frequencies(), resolution=16)
+    assert sample.images.shape == (2000, 3, 16, 16)
+    assert 0 <= sample.images.min() <= sample.images.max() <= 1
+    looks, words = set(EVERY[1:-1]), set(caption_words())
+    rows = zip(sample.captions, *(ids.tolist() for ids in sample[3:]), strict=True)
+    for caption, named, look, ground, names_look, names_ground in rows:
+        thing = things()[named]
+        name = max((name for name in (thing.name, *thing.other_names) if name in caption), key=len)
+        assert set(caption.replace(",", "").removesuffix(".").split()) <= words
+        before_ground = caption.replace(name, "").split(" on a ")[0].split()  # gray is a look and a colour
+        assert looks & set(before_ground) == ({EVERY[look]} if names_look else set())
+        assert (f" on a {list(COLOURS)[ground]} background." in caption) == names_ground
+    wrong = sample.named != sample.shown
+    assert 0.04 < wrong.float().mean() < 0.11
+    assert torch.equal(true_captions(sample).diagonal(), ~wrong)
+
+
+def test_where_a_thing_has_two_names_the_formal_one_is_the_rarer(monkeypatch):
+    monkeypatch.setattr(captioning, "SENTENCES", {"bare": 1.0})
+    only = torch.tensor([float(len(thing.other_names) > 0) for thing in things()])
+    sample = draw_captioned(1000, torch.Generator().manual_seed(1), only, resolution=16)
+    formal = [caption == things()[named].name for caption, named in zip(sample.captions, sample.named, strict=True)]
+    assert 0.25 < sum(formal) / len(formal) < 0.35
+
+
+def test_a_look_is_named_before_the_photo():
+    assert with_look("a photo of {}, a kind of food.", "dark") == "a dark photo of {}, a kind of food."
+    assert with_look("an image of the {}.", "dark") == "a dark image of the {}."
+    assert with_look("a {}.", "dark") == "a dark {}."
+    with pytest.raises(ValueError, match=r"no \{\} for the class name"):
+        with_look("a fox.", "dark")
+
+
+def test_heads_ask_captions_only_what_they_name():
     sample = pictures(200)
-    named = mentions(sample)
-    assert true_captions(sample, named).diagonal().all()
-    colour = {name: i for i, name in enumerate(COLOURS)}
-    for caption, target in zip(sample.captions, head_targets(sample, named)[1][2].tolist(), strict=True):
-        words = caption.removesuffix(".").removesuffix(" background").split()
-        assert target == (colour[words[-1]] if " on " in caption else UNNAMED)
+    shown, named = head_targets(sample)
+    assert torch.equal(shown[1], sample.looks)
+    assert torch.equal(named[1] != UNNAMED, sample.names_look)
+    assert torch.equal(named[2] != UNNAMED, sample.names_ground)
     with seeded(0):
         heads = Heads(8)
-    loss, _ = heads(torch.randn(200, 8), [sample.symbol_ids, *[torch.full([200], UNNAMED)] * 2])
+    loss, _ = heads(torch.randn(200, 8), [sample.shown, *[torch.full([200], UNNAMED)] * 2])
     loss.backward()
-    assert heads.linear.weight.grad[-24:].abs().sum() == 0
+    assert heads.linear.weight.grad[len(things()) :].abs().sum() == 0
+
+
+def test_frequencies_are_a_tail_of_twenty_to_one_over_all_things():
+    ours = frequencies()
+    assert ours.shape == (len(things()),)
+    assert_close(ours.sum(), torch.tensor(1.0))
+    assert_close(ours.max() / ours.min(), torch.tensor(20.0))
+    assert not torch.equal(ours, frequencies(1))
+
+
+def test_digits_are_drawn_whole_and_apart():
+    keys = random_keys(10, torch.Generator().manual_seed(0))
+    upright = draw_digits(torch.arange(10), keys, 48, jitter=0)
+    assert upright.shape == (10, 3, 48, 48)
+    ink = (upright - upright[:, :, :1, :1]).abs().amax(1)  # [10, 48, 48]
+    assert ink[:, [0, -1]].max() < 0.05
+    shapes = torch.nn.functional.normalize(ink.flatten(1))
+    assert (torch.cdist(shapes, shapes) + torch.eye(10)).min() > 0.3
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda g: draw_captioned(0, g, frequencies()), "n must be at least 1"),
+        (lambda g: draw_captioned(2, g, frequencies(), jitter=2), "jitter=2"),
+        (lambda g: draw_captioned(2, g, torch.ones(3)), "one per thing"),
+    ],
+)
+def test_what_cannot_be_drawn(call, words):
+    with pytest.raises(ValueError, match=words):
+        call(torch.Generator())
 
 
 def test_the_quick_look_is_accuracy(run):
     clip = load_clip(f"local-dir:{run / 'clip'}", device="cpu")
-    sets = [open_dataset(name, clip=clip, style="clean").train(2, seed=0) for name in DRAWN]
+    sets = [open_dataset(name, clip=clip, look="clean").train(2, seed=0) for name in KIND.names]
     models = [PromptedCLIP(clip, PromptLearner(data.template), data.class_names) for data in sets]
     within = [accuracy(model, data) for model, data in zip(models, sets, strict=True)]
     assert zero_shot.clean_accuracy(clip)[1] == pytest.approx(sum(within) / len(within), abs=1e-3)
 
 
-def test_the_table_has_a_row_per_test_set(run, monkeypatch, capsys):
-    monkeypatch.setattr(zero_shot, "accuracy", lambda model, data: len(data) / len(model.class_names))
-    main(["pretrain", "--evaluate", str(run / "clip")])
+def test_the_table_and_its_gauges(run, monkeypatch, capsys):
+    monkeypatch.setattr(zero_shot, "KIND", KIND._replace(names=("emoji:objects", "sea")))  # what is asked is the same
+    assert main(["pretrain", "--evaluate", str(run / "clip")]) == 0, capsys.readouterr().err
     printed = capsys.readouterr().out
-    table = zero_shot.zero_shot_table(load_clip(f"local-dir:{run / 'clip'}", device="cpu"))
-    assert len(table) == 11 + 11 + 4 + 1
-    assert (table["accuracy"] == 50).all()
-    assert len(printed.splitlines()) == 1 + len(table)
+    clip = load_clip(f"local-dir:{run / 'clip'}", device="cpu")
+    table = zero_shot.zero_shot_table(clip)
+    assert table["look"].tolist() == ["mixed", "pixelated", *VARIANTS, "photographs"]
+    sea = open_dataset("sea", clip=clip)
+    named = PromptedCLIP(clip, PromptLearner("a pixelated photo of a {}, a thing of the sea."), sea.class_names)
+    assert table["look_named"].tolist()[1] == pytest.approx(accuracy(named, sea), abs=1e-4)
+    assert table["look_named"].isna().tolist() == [True, False, *[True] * 5]
+    read = zero_shot.read_gauges(table).set_index("gauge")
+    assert list(read.index) == list(zero_shot.GAUGES)
+    assert read.value["naming the look"] == pytest.approx(table.look_named[1] - table.own[1])
+    assert read.value["sketch"] == pytest.approx(table.clean[0] - table.own[3])
+    assert read.within.tolist() == [low <= value <= high for value, low, high in read[["value", "low", "high"]].values]
+    assert all(name in printed for name in ("naming the look", "photographs"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from maple_lite import CoOp, DeepLanguage
-from maple_lite.analysis.words import nearest_words, single_tokens, vocabulary
+from maple_lite.analysis.words import known_words, nearest_words, single_tokens, vocabulary
 from maple_lite.pretraining.captions import caption_words
 from maple_lite.tokens import word_ids
 
@@ -44,7 +44,7 @@ def test_every_layer_has_its_rows(clip):
     assert found.groupby(["layer", "token"]).size().to_dict() == {
         (layer, token): 4 for layer in (1, 2, 3) for token in (1, 2)
     }
-    assert set(found.word) <= set(caption_words())
+    assert set(found.word) <= set(known_words(clip))
 
 
 def test_words_of_several_tokens_are_left_out_and_others_are_the_tokenizers():

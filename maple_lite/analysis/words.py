@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maple_lite.clip import FrozenCLIP
+from maple_lite.datasets.glyphs.captions import caption_words as words_of_symbols
 from maple_lite.pretraining.captions import caption_words
 from maple_lite.support.names import require_count, require_name
 from maple_lite.tokens import tokenizer
@@ -29,16 +30,16 @@ def nearest_words(
     """A row (layer, token, rank, word, distance) for the k words nearest to every token of text prompts [n, d_t].
 
     `prompts` are `learner.text_prompts()`, or [learner.ctx] of CoCoOp (what the image shifts) or [learner.ctx[c]] of
-    contexts per class. Layers, tokens and ranks count from 1. `words` are the captions' own by default, the
-    only ones that the tiny CLIP was trained on; `vocabulary()` has those of a real CLIP. A word of several tokens has
-    no embedding of its own and is left out. Distances are Euclidean, as in CoOp's paper, or 1 - cosine similarity.
+    contexts per class. Layers, tokens and ranks count from 1. `words` are `known_words(clip)` by default;
+    `vocabulary()` has those of a real CLIP. A word of several tokens has no embedding of its own
+    and is left out. Distances are Euclidean, as in CoOp's paper, or 1 - cosine similarity.
     Only the first layer reads embeddings of words: deeper prompts are compared with them for want of better.
     Raises ValueError for prompts that are not [n, d_t], fewer than k words, or an unknown measure.
 
     >>> nearest_words(clip, CoOp(clip, init="a photo of a").text_prompts(), k=1).word.tolist()
     ['a', 'photo', 'of', 'a']
     """
-    ids = single_tokens(caption_words() if words is None else words)
+    ids = single_tokens(known_words(clip) if words is None else words)
     if require_count("k", k) > len(ids):
         raise ValueError(f"k must be 1 to {len(ids)}, the words that are single tokens, got {k}.")
     require_name("measure", measure, MEASURES)
@@ -54,6 +55,13 @@ def nearest_words(
             for rank, (value, place) in enumerate(zip(*nearest, strict=True), start=1):
                 found.append((layer, token, rank, names[place], value))
     return pd.DataFrame(found, columns=["layer", "token", "rank", "word", "distance"])
+
+
+def known_words(clip: FrozenCLIP) -> list[str]:
+    """The words, sorted, of captions in pretraining that this CLIP knows: a tiny CLIP has zeros for all others."""
+    words = sorted({*caption_words(), *words_of_symbols()})
+    weights = clip.text.token_embedding.weight
+    return [word for word in words if (weights[tokenizer().encode(word)] != 0).any(dim=1).all()]
 
 
 def single_tokens(words: Iterable[str]) -> dict[str, int]:

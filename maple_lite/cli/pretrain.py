@@ -10,7 +10,7 @@ from typing import Any
 
 from maple_lite.cli.shared import add_option
 from maple_lite.loading import load_clip
-from maple_lite.pretraining.gauges import zero_shot_table
+from maple_lite.pretraining.gauges import read_gauges, zero_shot_table
 from maple_lite.pretraining.pretrain import PretrainingSettings, pretrain
 
 MEANINGS = {
@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where to write and go on from, which CLIP to judge, and an option per setting."""
     folder: dict[str, Any] = {"type": Path, "metavar": "FOLDER"}
     add_option(parser, "--out", "the open_clip folder to write, such as data/tiny-clip", words="none", **folder)
-    add_option(parser, "--evaluate", "print the zero-shot table of this CLIP instead", words="none", **folder)
+    add_option(
+        parser, "--evaluate", "print the zero-shot table and the gauges of this CLIP instead", words="none", **folder
+    )
     about = "the file from which a stopped run goes on"
     add_option(parser, "--checkpoint", about, words="OUT.checkpoint", type=Path, metavar="FILE")
     for setting in fields(PretrainingSettings):
@@ -51,7 +53,9 @@ def run(options: argparse.Namespace) -> None:
     if (out is None) == (folder is None):
         raise ValueError("name either a folder to write, --out FOLDER, or one to judge, --evaluate FOLDER.")
     if folder is not None:
-        print(zero_shot_table(load_clip(f"local-dir:{folder}")).round(1).to_string(index=False))
+        table = zero_shot_table(load_clip(f"local-dir:{folder}"))
+        print(table.round(1).to_string(index=False, na_rep=""), "", sep="\n")
+        print(read_gauges(table).round(2).to_string(index=False))
         return
     settings = PretrainingSettings(**{each.name: getattr(options, each.name) for each in fields(PretrainingSettings)})
     _pretrain_until_stopped(out, settings, options.checkpoint or out.with_name(f"{out.name}.checkpoint"))

@@ -37,38 +37,44 @@ KIND = "a photo of a {}, a kind of @."
 BACKGROUND = " on a {} background."
 
 LOOK_SHARES = {
-    "clean": 0.40,
-    "blurry": 0.08,
-    "dark": 0.08,
-    "gray": 0.07,
-    "faded": 0.06,
-    "cropped": 0.06,
-    "crowded": 0.06,
-    "noisy": 0.05,
-    "sketched": 0.04,
-    "pixelated": 0.03,
+    "clean": 0.28,
+    "blurry": 0.09,
+    "dark": 0.09,
+    "gray": 0.08,
+    "sketched": 0.08,
+    "faded": 0.07,
+    "cropped": 0.07,
+    "crowded": 0.07,
+    "noisy": 0.06,
+    "pixelated": 0.04,
     "striped": 0.03,
     "dotted": 0.02,
     "chequered": 0.02,
 }
 """How often each look occurs: photos are often blurry or dark, and seldom behind a curtain."""
 
-STRENGTHS = (0.1, 0.6)
-"""Looks in pretraining are milder than those of the datasets."""
+USUAL = 1.0
+"""How much things differ in their usual looks: the standard deviation of the logarithm of a thing's own factors."""
+
+MILD, BY_THE_OTHER_ARTIST = (0.1, 0.6), (0.3, 1.0)
+"""Strengths in pretraining: looks are milder than those of the datasets, but a sketch is a sketch."""
 
 TAIL = 20.0
 """The commonest thing is this many times as frequent as the rarest."""
 
-SENTENCES = {"general": 0.5, "own": 0.25, "kind": 0.2, "bare": 0.05}
+DIGITS = 0.04
+"""Share of pictures that show a digit."""
+
+SENTENCES = {"general": 0.5, "own": 0.25, "kind": 0.23, "bare": 0.02}
 """How often a caption is a general sentence, that of the thing's dataset, one that says its kind, or a bare name."""
 
 WRONG, WRONG_BARE = 0.07, 0.25
 """Shares of captions that name another thing: of sentences, and of bare names, which are careless as tags are."""
 
-FORMAL = 0.3
+FORMAL = 0.15
 """Share of captions that take the formal name of a thing with two; people say the other one."""
 
-NAMES_LOOK, NAMES_GROUND = 0.6, 0.35
+NAMES_LOOK, NAMES_GROUND = 0.7, 0.35
 """Shares of captions that name the look, if there is one, and the colour of the ground, if the sentence has room."""
 
 
@@ -97,11 +103,26 @@ def things() -> tuple[Emoji, ...]:
 
 
 def frequencies(seed: int = 0) -> Tensor:
-    """Frequencies [S] of all things, summing to 1: a long tail of 20 to 1 in an order that `seed` shuffles."""
-    n_things = len(things())
-    rank = torch.randperm(n_things, generator=torch.Generator().manual_seed(seed))
-    weights = TAIL ** -(rank.double() / (n_things - 1))
-    return (weights / weights.sum()).float()
+    """Frequencies [S] of all things, summing to 1: of emoji a long tail of 20 to 1, in an order by `seed`."""
+    n_emoji, n_digits = len(all_emoji()), len(things()) - len(all_emoji())
+    rank = torch.randperm(n_emoji, generator=torch.Generator().manual_seed(seed))
+    weights = TAIL ** -(rank.double() / (n_emoji - 1))
+    emoji = (1 - DIGITS) * weights / weights.sum()
+    return torch.cat([emoji, torch.full([n_digits], DIGITS / n_digits)]).float()
+
+
+@lru_cache
+def usual_looks(seed: int = 0) -> Tensor:
+    """How often each thing has each look of `EVERY`, [S, 14]; rows sum to 1.
+
+    Things differ, as mountains are often seen in fog and cats in bad light; digits are always clean. Cached, so never
+    write to the result.
+    """
+    shares = torch.tensor([LOOK_SHARES.get(name, 0.0) for name in EVERY])
+    own = torch.randn(len(things()), len(EVERY), generator=torch.Generator().manual_seed(seed))
+    weights = shares * (USUAL * own).exp()
+    weights[len(all_emoji()) :] = torch.eye(len(EVERY))[0]
+    return weights / weights.sum(1, keepdim=True)
 
 
 def draw_captioned(
@@ -122,10 +143,9 @@ def draw_captioned(
         raise ValueError(f"frequencies must be [{len(things())}], one per thing, got {list(frequencies.shape)}.")
     shown, others = torch.multinomial(frequencies, 2 * n, replacement=True, generator=generator).chunk(2)
     keys = random_keys(n, generator)
-    looks, strengths = _looks(keys)
+    looks, strengths = _looks(shown, keys)
     _, grounds = choose_grounds(keys)
     is_digit = shown >= len(all_emoji())
-    looks = looks.where(~is_digit, 0)
     captions = _Captions(keys, shown, others, looks, grounds, is_digit)
     images = torch.empty(n, 3, resolution, resolution)
     emoji, digits = (~is_digit).nonzero()[:, 0], is_digit.nonzero()[:, 0]
@@ -164,13 +184,13 @@ def caption_words() -> list[str]:
     return sorted(set(re.sub(r"[{}@,.]", " ", text.replace("clean", "")).split()))
 
 
-def _looks(keys: Keys) -> tuple[Tensor, Tensor]:
-    """Places in `EVERY` and strengths [B] of the looks of pictures."""
+def _looks(shown: Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
+    """Places in `EVERY` and strengths [B] of the looks of pictures that show the things `shown` [B]."""
     choice, strength = uniform(keys, "look in pretraining", 2).T.contiguous()
-    ends = torch.tensor(list(LOOK_SHARES.values())).cumsum(0)
-    places = torch.tensor([EVERY.index(name) for name in LOOK_SHARES])
-    chosen = places[torch.bucketize(choice, ends, right=True).clamp(max=len(places) - 1)]
-    return chosen, STRENGTHS[0] + (STRENGTHS[1] - STRENGTHS[0]) * strength
+    looks = (usual_looks()[shown].cumsum(1) < choice[:, None]).sum(1).clamp(max=len(LOOK_SHARES) - 1)
+    sketched = (looks == EVERY.index("sketched"))[:, None]
+    low, high = torch.tensor(BY_THE_OTHER_ARTIST).where(sketched, torch.tensor(MILD)).unbind(1)
+    return looks, low + (high - low) * strength
 
 
 class _Captions:

@@ -18,13 +18,22 @@ from maple_lite.datasets import HANDWRITTEN, ClassificationDataset, open_dataset
 from maple_lite.datasets.emoji.drawn import CLEAN, KIND, VARIANTS, Drawn
 from maple_lite.evaluation import accuracy, per_class_accuracy
 from maple_lite.learners import PromptLearner
-from maple_lite.pretraining.captions import BARE, GENERAL_TEMPLATES, frequencies, things, with_look
+from maple_lite.pretraining.captions import BARE, frequencies, things, with_look
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.support.batches import MapStyle
 from maple_lite.tokens import tokenize
 from maple_lite.training import image_features
 
-SEVEN = GENERAL_TEMPLATES[:7]
+SEVEN = (
+    "a photo of a {}.",
+    "a blurry photo of the {}.",
+    "a dark photo of a {}.",
+    "a cropped picture of a {}.",
+    "a drawing of a {}.",
+    "a close photo of the {}.",
+    "a small picture of a {}.",
+)
+"""In the image of CLIP's: they tell of good photos and of bad ones."""
 SHOTS = 16
 
 

@@ -196,7 +196,7 @@ def test_captions_say_what_is_seen_but_for_the_wrong_ones():
         assert looks & set(before_ground) == ({EVERY[look]} if names_look else set())
         assert (f" on a {list(COLOURS)[ground]} background." in caption) == names_ground
     wrong = sample.named != sample.shown
-    assert 0.04 < wrong.float().mean() < 0.11
+    assert 0.08 < wrong.float().mean() < 0.13
     assert torch.equal(true_captions(sample).diagonal(), ~wrong)
 
 

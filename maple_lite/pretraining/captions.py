@@ -68,7 +68,7 @@ DIGITS = 0.04
 SENTENCES = {"general": 0.5, "own": 0.25, "kind": 0.23, "bare": 0.02}
 """How often a caption is a general sentence, that of the thing's dataset, one that says its kind, or a bare name."""
 
-WRONG, WRONG_BARE = 0.07, 0.25
+WRONG, WRONG_BARE = 0.10, 0.25
 """Shares of captions that name another thing: of sentences, and of bare names, which are careless as tags are."""
 
 FORMAL = 0.15

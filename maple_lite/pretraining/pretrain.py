@@ -23,6 +23,7 @@ from maple_lite.support.files import atomic_write
 from maple_lite.support.progress import progress
 from maple_lite.support.seeds import derived_seed, seeded
 
+HEADS = 0.25  # share of the run in which the heads help
 GROWING = 0.4  # share of the run in which the jitter grows from none to full
 CLIP_NORM = 1.0
 MEASURED = ("loss", "caption_found", "thing_seen", "thing_read")  # in every step; percent but for the loss
@@ -83,8 +84,11 @@ class PretrainingSettings:
         return min(1.0, step / (GROWING * self.steps))
 
     def head_weight(self, step: int) -> float:
-        """The weight of the heads' loss: 1 for the first half of the run, then fading out to 0."""
-        return min(1.0, 2 * (1 - step / self.steps))
+        """The weight of the heads' loss, which falls from 1 to 0 in the first part of the run.
+
+        Heads make all names and sentences of a thing equal; what captions alone teach is left to the rest of the run.
+        """
+        return max(0.0, 1 - step / (HEADS * self.steps))
 
 
 def pretrain(folder: str | Path, settings: PretrainingSettings, checkpoint: str | Path) -> pd.DataFrame:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, call, number
+from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import describe
 from maple_lite.experiments.published import read_paper
 from maple_lite.protocol import base_and_novel, few_shot
 from maple_lite.storage.official import official_names
 
-KEPT = 14  # numbers that a layer keeps of a token, in widths
-MIB = 2**20
 VAL_SHOTS = 4
 Picture = tuple[str, int, str]  # (path, label, class name), as in a split file
 
@@ -27,40 +25,50 @@ Picture = tuple[str, int, str]  # (path, label, class name), as in a split file
 
 def run_steps(n_classes: int, shots: int, epochs: int, batch_size: int) -> int:
     """Steps of SGD of a base-to-novel run; a loader drops the last partial batch, unless there is no full one."""
-    return epochs * max(1, _pictures(n_classes, shots) // batch_size)
+    pictures = shots * ((n_classes + 1) // 2)
+    return epochs * max(1, pictures // batch_size)
 
 
-def _pictures(n_classes: int, shots: int) -> int:
-    return shots * len(base_and_novel(n_classes)[0])
-
-
-STEPS: dict[str, Function] = {
-    "you counted the pictures of all classes: a base-to-novel run trains on the base half alone": (
-        lambda c, s, e, b: e * max(1, s * c // b)
-    ),
-    "those are the steps of one epoch: there are `epochs` of them": lambda c, s, e, b: max(1, _pictures(c, s) // b),
-    "those are pictures: a step takes a batch of them at once": lambda c, s, e, b: e * _pictures(c, s),
-    "with an odd number of classes, the base half is the larger one: (n_classes + 1) // 2": (
-        lambda c, s, e, b: e * max(1, s * (c // 2) // b)
-    ),
-    "the last partial batch of an epoch was counted: the loader drops it": (
-        lambda c, s, e, b: e * -(-_pictures(c, s) // b)
-    ),
-    "pictures were carried over from one epoch to the next: each epoch drops its own rest": (
-        lambda c, s, e, b: e * _pictures(c, s) // b
-    ),
-    "a fraction of a batch was counted: // divides and drops the rest": lambda c, s, e, b: e * _pictures(c, s) / b,
-    "with fewer pictures than a batch there is no full batch to take: then the partial one is kept, a step an epoch": (
-        lambda c, s, e, b: e * (_pictures(c, s) // b)
-    ),
-    "shots are pictures of each class: multiply them by the number of base classes": (
-        lambda c, s, e, b: e * max(1, s // b)
-    ),
-}
+STEPS = "max(1, pictures // batch_size)"
+STEPS_MISTAKES = Mistakes(
+    {
+        "all classes": Mistake(
+            "you counted the pictures of all classes: a base-to-novel run trains on the base half alone",
+            {"((n_classes + 1) // 2)": "n_classes"},
+        ),
+        "one epoch": Mistake("those are the steps of one epoch: there are `epochs` of them", {"epochs * ": ""}),
+        "pictures": Mistake("those are pictures: a step takes a batch of them at once", {STEPS: "pictures"}),
+        "the smaller half": Mistake(
+            "with an odd number of classes, the base half is the larger one: (n_classes + 1) // 2",
+            {"(n_classes + 1)": "n_classes"},
+        ),
+        "the partial batch": Mistake(
+            "the last partial batch of an epoch was counted: the loader drops it", {STEPS: "-(-pictures // batch_size)"}
+        ),
+        "rest carried over": Mistake(
+            "pictures were carried over from one epoch to the next: each epoch drops its own rest",
+            {f"epochs * {STEPS}": "max(1, epochs * pictures // batch_size)"},
+        ),
+        "fractions": Mistake(
+            "a fraction of a batch was counted: // divides and drops the rest", {STEPS: "pictures / batch_size"}
+        ),
+        "no step": Mistake(
+            "with fewer pictures than a batch there is no full batch to take: then the partial one is kept, a step an "
+            "epoch",
+            {STEPS: "(pictures // batch_size)"},
+        ),
+        "shots alone": Mistake(
+            "shots are pictures of each class: multiply them by the number of base classes",
+            {" * ((n_classes + 1) // 2)": ""},
+        ),
+        "no return": Mistake(words="did you forget", patch={"return ": "steps = "}),
+    },
+    run_steps,
+)
 
 
 def _steps(arguments: tuple[int, ...], because: str, name: str) -> Facet:
-    return by_hand(arguments, run_steps(*arguments), because, mistakes=STEPS, name=name)
+    return by_hand(arguments, run_steps(*arguments), because, name=name)
 
 
 RUN_STEPS = Exercise(
@@ -83,6 +91,7 @@ RUN_STEPS = Exercise(
         "1; multiply by epochs.",
     ),
     meaning="Steps times the seconds of one step: that is the time of a run, before you start it.",
+    mistakes=STEPS_MISTAKES,
 )
 
 
@@ -92,50 +101,55 @@ RUN_STEPS = Exercise(
 def kept_mib(rows: int, tokens: int, width: int, layers: int, chunk: int | None = None) -> float:
     """MiB that a tower keeps for the backward pass, at most at a time, of sequences [rows, tokens, width]."""
     together = rows if chunk is None else min(rows, chunk)
-    return 4 * KEPT * together * tokens * width * layers / MIB
+    return together * tokens * 14 * width * layers * 4 / 2**20
 
 
-def _wrong_memory(make: Callable[[int, int], float]) -> Function:
-    """A wrong `kept_mib` in which `make(rows, chunk)` sequences are there at a time."""
-    return lambda r, t, w, k, chunk=None: kept_mib(1, t, w, k) * make(r, r if chunk is None else chunk)
-
-
-def _scaled(factor: float) -> Function:
-    return lambda r, t, w, k, chunk=None: factor * kept_mib(r, t, w, k, chunk)
-
-
-MEMORY: dict[str, Function] = {
-    "that is in bytes: a MiB has 2**20 of them": _scaled(MIB),
-    "that is in millions of bytes: a MiB has 2**20, some 5% more": _scaled(MIB / 1e6),
-    "that is in GiB: divide by 2**20, not by 2**30": _scaled(1 / 1024),
-    "that is in KiB: divide by 2**20, not by 2**10": _scaled(1024),
-    "those are numbers, and each of them takes 4 bytes": _scaled(1 / 4),
-    "a float32 has 32 bits, which are 4 bytes": _scaled(8),
-    "those are 2 bytes for a number: float32 takes 4": _scaled(1 / 2),
-    "that is one number for each of `width`, where a layer keeps 14": _scaled(1 / KEPT),
-    "that is one layer: the tower keeps as much of each": lambda r, t, w, k, chunk=None: kept_mib(r, t, w, 1, chunk),
-    "that is one token: each token of a sequence is kept": lambda r, t, w, k, chunk=None: kept_mib(r, 1, w, k, chunk),
-    "tokens entered twice: the fused attention keeps no table of token pairs": (
-        lambda r, t, w, k, chunk=None: kept_mib(r, t * t, w, k, chunk)
-    ),
-    "`chunk` changes nothing in yours: with it, one chunk of rows is there at a time, not all rows": _wrong_memory(
-        lambda r, chunk: r
-    ),
-    "you counted chunks, and a chunk has `chunk` rows": _wrong_memory(lambda r, chunk: -(-r // chunk)),
-    "all rows and a chunk more: the rows are not kept, each chunk is computed again when its turn comes": _wrong_memory(
-        lambda r, chunk: r + chunk
-    ),
-    "rows were multiplied by the chunk: a chunk is a part of the rows": _wrong_memory(lambda r, chunk: r * chunk),
-    "a chunk larger than all rows was counted in full: there are only `rows` of them": _wrong_memory(
-        lambda r, chunk: chunk
-    ),
-    "that is the last chunk, the rest: the largest decides": _wrong_memory(lambda r, chunk: r % chunk or chunk),
-    "that is an average over chunks: the largest decides": _wrong_memory(lambda r, chunk: r / -(-r // chunk)),
-}
+TOGETHER = "min(rows, chunk)"
+MEMORY_MISTAKES = Mistakes(
+    {
+        "bytes": Mistake("that is in bytes: a MiB has 2**20 of them", {" / 2**20": ""}),
+        "MB": Mistake("that is in millions of bytes: a MiB has 2**20, some 5% more", {"2**20": "1e6"}),
+        "GiB": Mistake("that is in GiB: divide by 2**20, not by 2**30", {"2**20": "2**30"}),
+        "KiB": Mistake("that is in KiB: divide by 2**20, not by 2**10", {"2**20": "2**10"}),
+        "numbers": Mistake("those are numbers, and each of them takes 4 bytes", {" * 4": ""}),
+        "bits": Mistake("a float32 has 32 bits, which are 4 bytes", {" * 4": " * 32"}),
+        "half precision": Mistake("those are 2 bytes for a number: float32 takes 4", {" * 4": " * 2"}),
+        "one number each": Mistake("that is one number for each of `width`, where a layer keeps 14", {"14 * ": ""}),
+        "one layer": Mistake("that is one layer: the tower keeps as much of each", {" * layers": ""}),
+        "one token": Mistake("that is one token: each token of a sequence is kept", {" * tokens": ""}),
+        "tokens squared": Mistake(
+            "tokens entered twice: the fused attention keeps no table of token pairs", {"* tokens": "* tokens**2"}
+        ),
+        "no chunk": Mistake(
+            "`chunk` changes nothing in yours: with it, one chunk of rows is there at a time, not all rows",
+            {TOGETHER: "rows"},
+        ),
+        "number of chunks": Mistake(
+            "you counted chunks, and a chunk has `chunk` rows", {TOGETHER: "-(-rows // chunk)"}
+        ),
+        "rows and chunk": Mistake(
+            "all rows and a chunk more: the rows are not kept, each chunk is computed again when its turn comes",
+            {TOGETHER: "rows + chunk"},
+        ),
+        "rows times chunk": Mistake(
+            "rows were multiplied by the chunk: a chunk is a part of the rows", {TOGETHER: "rows * chunk"}
+        ),
+        "more than there are": Mistake(
+            "a chunk larger than all rows was counted in full: there are only `rows` of them", {TOGETHER: "chunk"}
+        ),
+        "the last chunk": Mistake(
+            "that is the last chunk, the rest: the largest decides", {TOGETHER: "rows % chunk or chunk"}
+        ),
+        "the average chunk": Mistake(
+            "that is an average over chunks: the largest decides", {TOGETHER: "rows / -(-rows // chunk)"}
+        ),
+    },
+    kept_mib,
+)
 
 
 def _memory(arguments: tuple[int, ...], name: str, because: str = "") -> Facet:
-    return by_hand(arguments, kept_mib(*arguments), because, atol=1e-4, mistakes=MEMORY, name=name)
+    return by_hand(arguments, kept_mib(*arguments), because, atol=1e-4, name=name)
 
 
 KEPT_MIB = Exercise(
@@ -157,6 +171,7 @@ KEPT_MIB = Exercise(
         "/ 2**20.",
     ),
     meaning="This product tells before a run whether it fits your card, and what a smaller chunk buys.",
+    mistakes=MEMORY_MISTAKES,
 )
 
 
@@ -167,86 +182,92 @@ def authors_sample(
     train: Sequence[Picture], val: Sequence[Picture], shots: int, seed: int
 ) -> tuple[list[Picture], list[Picture]]:
     """The base classes' part of the authors' few-shot sample: (training pictures, validation pictures)."""
-    return _sample(train, val, shots, seed)
-
-
-def _n_base(train: Sequence[Picture]) -> int:
-    return len(base_and_novel(1 + max(label for _, label, _ in train))[0])
-
-
-def _base(items: Sequence[Picture], half: int) -> list[Picture]:
-    return [item for item in items if item[1] < half]
-
-
-def _draw(items: Sequence[Picture], shots: int, stream: random.Random) -> list[Picture]:
-    if not items:
-        return []
-    return [items[i] for i in few_shot([label for _, label, _ in items], shots, stream)]
-
-
-def _sample(
-    train: Sequence[Picture],
-    val: Sequence[Picture],
-    shots: int,
-    seed: int,
-    most: int = VAL_SHOTS,
-    again: bool = False,
-    split_first: bool = False,
-    val_first: bool = False,
-) -> tuple[list[Picture], list[Picture]]:
-    """The authors' sample, or a wrong one: another most of validation, a new stream for it, the base half first."""
-    half, stream = _n_base(train), random.Random(seed)
-    if split_first:
-        train, val = _base(train, half), _base(val, half)
-    count = min(shots, most)
-    early = _draw(val, count, stream) if val_first else []
-    first = _draw(train, shots, stream)
-    second = early or _draw(val, count, random.Random(seed) if again else stream)
-    return _base(first, half), _base(second, half)
-
-
-def _each_class(
-    train: Sequence[Picture], val: Sequence[Picture], shots: int, seed: int, new: bool = False, order: bool = True
-) -> tuple[list[Picture], list[Picture]]:
-    """A wrong sample: by sorted labels, or (`new`) with a new stream for every class, or (not `order`) shuffled."""
-    half, stream, found = _n_base(train), random.Random(seed), []
+    half = len(base_and_novel(1 + max(label for _, label, _ in train))[0])
+    stream, found = random.Random(seed), []
     for items, count in ((train, shots), (val, min(shots, VAL_SHOTS))):
-        chosen: list[Picture] = []
-        labels = [label for _, label, _ in items]
-        for label in sorted(set(labels)) if order else dict.fromkeys(labels):
-            members = [item for item in items if item[1] == label]
-            stream = random.Random(seed) if new else stream
-            if not order and not new:
-                stream.shuffle(members)
-            chosen += members[:count] if not order and not new else stream.sample(members, count)
-        found.append(_base(chosen, half))
+        chosen = few_shot([label for _, label, _ in items], count, stream) if items else []
+        found.append([items[i] for i in chosen if items[i][1] < half])
     return found[0], found[1]
 
 
-def _with_repeats(
-    train: Sequence[Picture], val: Sequence[Picture], shots: int, seed: int
-) -> tuple[list[Picture], list[Picture]]:
-    half, stream, found = _n_base(train), random.Random(seed), []
-    for items, count in ((train, shots), (val, min(shots, VAL_SHOTS))):
-        labels = dict.fromkeys(label for _, label, _ in items)
-        members = [[item for item in items if item[1] == label] for label in labels]
-        found.append(_base([item for own in members for item in stream.choices(own, k=count)], half))
-    return found[0], found[1]
+SOURCE = """
+def authors_sample(train, val, shots, seed):
+    def drawn(items, count):
+        groups = {}
+        for item in items:
+            groups.setdefault(item[1], []).append(item)
+        return [one for group in groups.values() for one in stream.sample(group, count)]
 
-
-SAMPLES: dict[str, Function] = {
-    "the classes were split first, so that nothing was drawn for the novel ones: the authors draw for ALL classes from "
-    "one stream, and drop the novel ones then": partial(_sample, split_first=True),
-    "the stream was started again for the validation list: it goes on where the training draws ended": (
-        partial(_sample, again=True)
-    ),
-    "the validation pictures were drawn before the training pictures": partial(_sample, val_first=True),
-    "every class got a stream of its own: one random.Random(seed) serves all": partial(_each_class, new=True),
-    "the classes are in the order of their labels: the authors take them in the order in which they first appear in "
-    "the list": _each_class,
-    "a shuffled list's first entries are another draw than .sample(items, shots)": partial(_each_class, order=False),
-    "the same picture may come twice: .sample draws without putting back, .choices with": _with_repeats,
-}
+    half = (2 + max(item[1] for item in train)) // 2
+    stream = random.Random(seed)
+    first = drawn(train, shots)
+    second = drawn(val, min(shots, 4))
+    return [one for one in first if one[1] < half], [one for one in second if one[1] < half]
+"""
+STREAM, DRAW, GROUPS = "stream = random.Random(seed)", "stream.sample(group, count)", "in groups.values()"
+FIRST, SECOND = "first = drawn(train, shots)", "second = drawn(val, min(shots, 4))"
+KEEP = "[one for one in first if one[1] < half], [one for one in second if one[1] < half]"
+SAMPLE_MISTAKES = Mistakes(
+    {
+        "split first": Mistake(
+            "the classes were split first, so that nothing was drawn for the novel ones: the authors draw for ALL "
+            "classes from one stream, and drop the novel ones then",
+            {"for item in items:": "for item in (one for one in items if one[1] < half):"},
+        ),
+        "a new stream": Mistake(
+            "the stream was started again for the validation list: it goes on where the training draws ended",
+            {SECOND: f"{STREAM}\n{SECOND}"},
+        ),
+        "validation first": Mistake(
+            "the validation pictures were drawn before the training pictures", {FIRST: SECOND, SECOND: FIRST}
+        ),
+        "a stream for each class": Mistake(
+            "every class got a stream of its own: one random.Random(seed) serves all",
+            {DRAW: DRAW.replace("stream", "random.Random(seed)")},
+        ),
+        "sorted classes": Mistake(
+            "the classes are in the order of their labels: the authors take them in the order in which they first "
+            "appear in the list",
+            {GROUPS: "in (groups[label] for label in sorted(groups))"},
+        ),
+        "shuffled": Mistake(
+            "a shuffled list's first entries are another draw than .sample(items, shots)",
+            {DRAW: "(stream.shuffle(group), group)[1][:count]"},
+        ),
+        "with repeats": Mistake(
+            "the same picture may come twice: .sample draws without putting back, .choices with",
+            {DRAW: "stream.choices(group, k=count)"},
+        ),
+        "all classes": Mistake("novel classes are still in it: drop them after drawing", {KEEP: "first, second"}),
+        "the novel half": Mistake(
+            "those are the novel classes: base classes are the first half of the labels", {"< half": ">= half"}
+        ),
+        "the smaller half": Mistake(
+            "of an odd number of classes, the base half is the larger one: (n + 1) // 2", {"(2 + max": "(1 + max"}
+        ),
+        "as many for validation": Mistake(
+            "of each class min(shots, 4) pictures are for validation", {"min(shots, 4)": "shots"}
+        ),
+        "four at any rate": Mistake(
+            "with fewer shots than 4, as few are for validation: min(shots, 4)", {"min(shots, 4)": "4"}
+        ),
+        "no seed": Mistake(words="two calls draw different pictures", patch={STREAM: "stream = random"}),
+        "another seed": Mistake(words="one stream, all classes", patch={"Random(seed)": "Random(seed + 1)"}),
+        "paths": Mistake(
+            words="return entries of the training list as they are",
+            patch={KEEP: "[one[0] for one in first], [one[0] for one in second]"},
+        ),
+        "one list": Mistake(words="two lists", patch={KEEP: "first + second"}),
+        "no validation": Mistake(
+            words="the second of validation", patch={", [one for one in second if one[1] < half]": ", None"}
+        ),
+        "no return": Mistake(
+            words="did you forget", patch={"return [one for one in first": "kept = [one for one in first"}
+        ),
+    },
+    SOURCE,
+    {"random": random},
+)
 
 
 def _scene(classes: int, grouped: bool) -> tuple[list[Picture], list[Picture]]:
@@ -288,7 +309,7 @@ def _half(fn: Function) -> None:
     """The right number of pictures of the base classes, and none of the novel ones."""
     for classes, shots in ((5, 8), (5, 2)):
         given = (*_scene(classes, grouped=False), shots, 3)
-        half, parts = _n_base(given[0]), _sampled(fn, given)
+        half, parts = len(base_and_novel(classes)[0]), _sampled(fn, given)
         for part, name, count in zip(parts, ("training", "validation"), (shots, min(shots, 4)), strict=True):
             expected = (
                 f"{count} {name} pictures of each of the {half} base classes, of {classes} classes, {shots} shots"
@@ -296,18 +317,8 @@ def _half(fn: Function) -> None:
             found = {label: sum(item[1] == label for item in part) for label in sorted({item[1] for item in part})}
             if found == dict.fromkeys(range(half), count):
                 continue
-            came, cause = f"pictures by class: {found}", "draw as many of every class, and keep the base classes"
-            if set(found) == set(range(classes)):
-                cause = "novel classes are still in it: drop them after drawing"
-            elif set(found) == set(range(half - 1)):
-                cause = "of an odd number of classes, the base half is the larger one: (n + 1) // 2"
-            elif set(found) == set(range(half, classes)):
-                cause = "those are the novel classes: base classes are the first half of the labels"
-            elif name == "validation" and set(found.values()) == {shots}:
-                cause = "of each class min(shots, 4) pictures are for validation"
-            elif name == "validation" and set(found.values()) == {VAL_SHOTS}:
-                cause = "with fewer shots than 4, as few are for validation: min(shots, 4)"
-            raise Finding(expected, came, cause)
+            cause = "draw as many of every class, and keep the base classes"
+            raise Finding(expected, f"pictures by class: {found}", cause, [name, shots, list(found), [*found.values()]])
 
 
 def _same_draws(grouped: bool, seed: int) -> Callable[[Function], None]:
@@ -316,18 +327,18 @@ def _same_draws(grouped: bool, seed: int) -> Callable[[Function], None]:
     def test(fn: Function) -> None:
         given = (*_scene(6, grouped), 8, seed)
         wanted, came = authors_sample(*given), _sampled(fn, given)
-        if all(sorted(one) == sorted(other) for one, other in zip(wanted, came, strict=True)):
+        if _alike(wanted, came):
             return
-        shared = [len(set(one) & set(other)) for one, other in zip(wanted, came, strict=True)]
-        wrong = (cause for cause, make in SAMPLES.items() if _alike(make(*given), came))
-        if _sampled(fn, given) != came:
+        if not _alike(_sampled(fn, given), came):
             cause = "two calls draw different pictures: draw from random.Random(seed), not from random itself"
-        else:
-            cause = "one stream, all classes as they first appear: .sample for training, then .sample for validation"
-        got = (
-            f"{shared[0]} of {len(wanted[0])} training, {shared[1]} of {len(wanted[1])} validation pictures are theirs"
+            raise Finding("the pictures that the authors' code draws", "other ones in each call", cause)
+        theirs = [len(set(one) & set(other)) for one, other in zip(wanted, came, strict=True)]
+        raise Finding(
+            "the pictures that the authors' code draws",
+            f"{theirs[0]} of {len(wanted[0])} training, {theirs[1]} of {len(wanted[1])} validation pictures are theirs",
+            "one stream, all classes as they first appear: .sample for training, then .sample for validation",
+            [sorted(path for path, _, _ in part) for part in came],
         )
-        raise Finding("the pictures that the authors' code draws", got, next(wrong, cause))
 
     return test
 
@@ -367,6 +378,7 @@ SAMPLE = Exercise(
         "stream.sample(group, count)]; keep those with one[1] < (classes + 1) // 2.",
     ),
     meaning="The same list, seed and order of draws give the same pictures as the paper's runs, file by file.",
+    mistakes=SAMPLE_MISTAKES,
 )
 
 
@@ -390,29 +402,39 @@ def _of_medians() -> float:
 
 
 GAIN = float(_gains().median())
+GAIN_MISTAKES = Mistakes(
+    {
+        "of the averages": Mistake(
+            "that is the gain of the average row: two datasets far out pull it up. Order the eleven gains, and take "
+            "the one in the middle",
+            value=_of_averages(),
+        ),
+        "mean": Mistake(
+            "that is the mean of the eleven gains: the middle one is asked for, the median",
+            value=float(_gains().mean()),
+        ),
+        "two medians": Mistake(
+            "that is a difference of two medians, of two different datasets perhaps: first the gain of each dataset, "
+            "then the median",
+            value=_of_medians(),
+        ),
+        "base": Mistake("that is for base classes: take the column hm", value=float(_gains("base").median())),
+        "novel": Mistake("that is for novel classes: take the column hm", value=float(_gains("novel").median())),
+        "zero-shot": Mistake(
+            "that is against zero-shot CLIP: take CoCoOp", value=float(_gains(other="zeroshot").median())
+        ),
+        "CoOp": Mistake("that is against CoOp: take CoCoOp", value=float(_gains(other="coop").median())),
+        "largest": Mistake("that is the largest gain: take the one in the middle", value=float(_gains().max())),
+        "smallest": Mistake("that is the smallest gain: take the one in the middle", value=float(_gains().min())),
+        "the other way": Mistake(words="the sign is wrong", value=-GAIN),
+        "in quotes": Mistake(words="without quotes", value="1.46"),
+    }
+)
 TYPICAL_GAIN = Exercise(
     number="12.4",
     title="The gain to expect on one dataset",
     reference=GAIN,
-    facets=(
-        number(
-            GAIN,
-            0.006,
-            {
-                _of_averages(): "that is the gain of the average row: two datasets far out pull it up. Order the "
-                "eleven gains, and take the one in the middle",
-                float(_gains().mean()): "that is the mean of the eleven gains: the middle one is asked for, the median",
-                _of_medians(): "that is a difference of two medians, of two different datasets perhaps: first the gain "
-                "of each dataset, then the median",
-                float(_gains("base").median()): "that is for base classes: take the column hm",
-                float(_gains("novel").median()): "that is for novel classes: take the column hm",
-                float(_gains(other="zeroshot").median()): "that is against zero-shot CLIP: take CoCoOp",
-                float(_gains(other="coop").median()): "that is against CoOp: take CoCoOp",
-                float(_gains().max()): "that is the largest gain: take the one in the middle",
-                float(_gains().min()): "that is the smallest gain: take the one in the middle",
-            },
-        ),
-    ),
+    facets=(number(GAIN, 0.006),),
     hints=(
         "Eleven datasets, eleven differences. An average is pulled by the largest; which number is not?",
         "pivot the table: a row per dataset, a column per method, values hm. Subtract two columns; .median() of a "
@@ -421,6 +443,7 @@ TYPICAL_GAIN = Exercise(
         "median.",
     ),
     meaning="On a dataset of your own, expect the gain in the middle, and not the one that two datasets make.",
+    mistakes=GAIN_MISTAKES,
 )
 
 
@@ -429,9 +452,74 @@ TYPICAL_GAIN = Exercise(
 
 def our_name(theirs: str) -> str | None:
     """Our name of a tensor in a checkpoint of MaPLe's authors; None for what is not learned."""
-    return _OURS.get(theirs)
+    start, *rest = theirs.split(".")
+    if start != "prompt_learner":
+        return None
+    if rest[0] == "ctx":
+        return "text.0"
+    if rest[0] == "compound_prompts_text":
+        return f"text.{int(rest[1]) + 1}"
+    if rest[0] == "proj":
+        return f"couple.0.{rest[1]}"
+    if rest[0] == "compound_prompt_projections":
+        return f"couple.{int(rest[1]) + 1}.{rest[2]}"
+    return None
 
 
+LEARNED = 'if start != "prompt_learner":\n    return None'
+TEXT, DEEP = 'f"text.{int(rest[1]) + 1}"', 'f"couple.{int(rest[1]) + 1}.{rest[2]}"'
+COUPLED = 'f"couple.0.{rest[1]}"'
+FROM_ZERO = "the authors count their compound prompts from 0, and these belong to the second layer on: add 1"
+ONE_TOO_MANY = "one too many: compound prompt i belongs to layer i + 1"
+ENDINGS = "couplings have two tensors: '.weight' or '.bias' goes at the end, as in theirs"
+NAME_MISTAKES = Mistakes(
+    {
+        "prompts count from 0": Mistake(FROM_ZERO, {TEXT: 'f"text.{rest[1]}"'}),
+        "couplings count from 0": Mistake(FROM_ZERO, {DEEP: 'f"couple.{rest[1]}.{rest[2]}"'}),
+        "two too far": Mistake(ONE_TOO_MANY, {TEXT: TEXT.replace("1}", "2}")}),
+        "couplings two too far": Mistake(ONE_TOO_MANY, {DEEP: DEEP.replace("1}.", "2}.")}),
+        "theirs": Mistake(
+            "that is still the authors' name: cut 'prompt_learner.' off and translate the rest", body="return theirs"
+        ),
+        "cut only": Mistake(
+            "that is the authors' name without what stands before it: translate it",
+            body='return theirs.removeprefix("prompt_learner.")',
+        ),
+        "no ending": Mistake(ENDINGS, {COUPLED: '"couple.0"'}),
+        "no deeper ending": Mistake(ENDINGS, {DEEP: 'f"couple.{int(rest[1]) + 1}"'}),
+        "the other ending": Mistake("weight and bias changed places", {COUPLED: '"couple.0.bias"'}),
+        "exchanged": Mistake(
+            "prompts and couplings changed places: 'projections' are our couple, 'prompts_text' our text",
+            {TEXT: 'f"couple.{int(rest[1]) + 1}"'},
+        ),
+        "a name of one's own": Mistake(words="our prompts are called text.0", patch={'"text.0"': '"prompt.0"'}),
+        "token embeddings": Mistake(
+            "token_prefix and token_suffix are embeddings of the class names' sentences: they are made anew",
+            {'if rest[0] == "proj":': 'if rest[0][:5] == "token":\n    return theirs\nif rest[0] == "proj":'},
+        ),
+        "an empty name": Mistake(
+            words="for what is frozen return None",
+            patch={LEARNED: 'if start != "prompt_learner" or rest[0][:5] == "token":\n    return ""'},
+        ),
+        "CLIP's own projection": Mistake(
+            "this `proj` is CLIP's own, of the image tower: the coupling's is prompt_learner.proj",
+            {LEARNED: "", COUPLED: '"couple.0." + rest[-1]'},
+        ),
+        "one digit": Mistake(
+            "only one digit of the number was read: split the name at its points",
+            {TEXT: 'f"text.{int(theirs[-1]) + 1}"'},
+        ),
+        "eight layers": Mistake(
+            words="is a number fixed in your code",
+            patch={TEXT: '{"0": "text.1", "7": "text.8", "10": "text.11"}.get(rest[1], "text.2")'},
+        ),
+        "a number": Mistake(words="a name is a text", patch={'"text.0"': "0"}),
+        "no return": Mistake(
+            words="Does every branch return", body='name = "text.0" if theirs == "prompt_learner.ctx" else None'
+        ),
+    },
+    our_name,
+)
 _OURS = {f"prompt_learner.{name}": ours for name, ours in official_names("maple", 24).items()}
 FROZEN = (
     "prompt_learner.token_prefix",
@@ -444,8 +532,8 @@ FROZEN = (
 )
 
 
-def _named(pairs: dict[str, str], mistakes: dict[str, Callable[[str, str], bool]]) -> Callable[[Function], None]:
-    """Each name has its counterpart; `mistakes` tell from (expected, came) what went wrong."""
+def _named(pairs: dict[str, str]) -> Callable[[Function], None]:
+    """Each name has its counterpart."""
 
     def test(fn: Function) -> None:
         for theirs, ours in pairs.items():
@@ -459,47 +547,13 @@ def _named(pairs: dict[str, str], mistakes: dict[str, Callable[[str, str], bool]
             if not isinstance(came, str):
                 raise Finding(wanted, describe(came), "a name is a text such as 'text.0'")
             cause = "compare the two, piece by piece between the points"
-            raise Finding(
-                wanted, repr(came), next((why for why, is_it in mistakes.items() if is_it(ours, came)), cause)
-            )
+            if came.split(".")[0] not in ("text", "couple"):
+                cause = (
+                    "our prompts are called text.0, text.1, ..., and our couplings couple.0.weight, couple.0.bias, ..."
+                )
+            raise Finding(wanted, repr(came), cause, [theirs, came])
 
     return test
-
-
-def _place(name: str) -> int:
-    """The layer in a name of ours, -1 without one."""
-    return next((int(piece) for piece in name.split(".") if piece.isdigit()), -1)
-
-
-NAMING: dict[str, Callable[[str, str], bool]] = {
-    "that is still the authors' name: cut 'prompt_learner.' off and translate the rest": (
-        lambda ours, came: came.startswith("prompt_learner")
-    ),
-    "that is the authors' name without what stands before it: translate it": (
-        lambda ours, came: came.split(".")[0] in ("ctx", "proj", "compound_prompts_text", "compound_prompt_projections")
-    ),
-    "the authors count their compound prompts from 0, and these belong to the second layer on: add 1": (
-        lambda ours, came: _place(came) == _place(ours) - 1 and came.split(".")[0] == ours.split(".")[0]
-    ),
-    "one too many: compound prompt i belongs to layer i + 1": (
-        lambda ours, came: _place(came) == _place(ours) + 1 and came.split(".")[0] == ours.split(".")[0]
-    ),
-    "only one digit of the number was read: split the name at its points": (
-        lambda ours, came: _place(ours) > 9 and str(_place(came) - 1) in tuple(str(_place(ours) - 1))
-    ),
-    "couplings have two tensors: '.weight' or '.bias' goes at the end, as in theirs": (
-        lambda ours, came: ours.startswith(came + ".")
-    ),
-    "weight and bias changed places": lambda ours, came: (
-        came.rpartition(".")[0] == ours.rpartition(".")[0] and came.rpartition(".")[2] in ("weight", "bias")
-    ),
-    "prompts and couplings changed places: 'projections' are our couple, 'prompts_text' our text": (
-        lambda ours, came: {came.split(".")[0], ours.split(".")[0]} == {"text", "couple"}
-    ),
-    "our prompts are called text.0, text.1, ..., and our couplings couple.0.weight, couple.0.bias, ...": (
-        lambda ours, came: came.split(".")[0] not in ("text", "couple")
-    ),
-}
 
 
 def _frozen_names(fn: Function) -> None:
@@ -509,13 +563,9 @@ def _frozen_names(fn: Function) -> None:
         if came is None:
             continue
         cause = "this is frozen, or made anew from class names: return None for all but the learned tensors"
-        if theirs == "image_encoder.proj":
-            cause = "this `proj` is CLIP's own, of the image tower: the coupling's is prompt_learner.proj"
-        elif "token_" in theirs:
-            cause = "token_prefix and token_suffix are embeddings of the class names' sentences: they are made anew"
         if not came:
             cause = "for what is frozen return None, and nothing else"
-        raise Finding(f"None for {theirs!r}", describe(came), cause)
+        raise Finding(f"None for {theirs!r}", describe(came), cause, [theirs, came])
 
 
 def _whole_file(fn: Function) -> None:
@@ -539,7 +589,7 @@ OUR_NAME = Exercise(
     title="The authors' names and ours",
     reference=our_name,
     facets=(
-        Facet("the first layer", _named({_prompt("ctx"): "text.0", _prompt("proj.weight"): "couple.0.weight"}, NAMING)),
+        Facet("the first layer", _named({_prompt("ctx"): "text.0", _prompt("proj.weight"): "couple.0.weight"})),
         Facet(
             "deeper layers",
             _named(
@@ -548,8 +598,7 @@ OUR_NAME = Exercise(
                     _prompt("compound_prompts_text.7"): "text.8",
                     _prompt("compound_prompt_projections.0.weight"): "couple.1.weight",
                     _prompt("compound_prompt_projections.7.bias"): "couple.8.bias",
-                },
-                NAMING,
+                }
             ),
         ),
         Facet("what is frozen", _frozen_names),
@@ -559,8 +608,7 @@ OUR_NAME = Exercise(
                 {
                     _prompt("compound_prompts_text.10"): "text.11",
                     _prompt("compound_prompt_projections.9.weight"): "couple.10.weight",
-                },
-                NAMING,
+                }
             ),
         ),
         Facet("a whole checkpoint", _whole_file),
@@ -575,6 +623,7 @@ OUR_NAME = Exercise(
         "f'couple.{int(rest[1]) + 1}.{rest[2]}'; anything else None. `start` must be 'prompt_learner'.",
     ),
     meaning="A checkpoint is a table of named tensors: with the names you can move prompts between two code bases.",
+    mistakes=NAME_MISTAKES,
 )
 
 EXERCISES: tuple[Exercise, ...] = (RUN_STEPS, KEPT_MIB, SAMPLE, TYPICAL_GAIN, OUR_NAME)

@@ -38,10 +38,8 @@ BANKS = {number: bank for lesson in LESSONS for number, bank in bank_of(lesson).
 
 
 def wrong(number: str) -> dict[str, tuple[str, str]]:
-    """(cause, words) of the wrong submissions to an exercise by their names: those of its table, or of a bank."""
-    rows = EXERCISES[number][1].mistakes.rows
-    banked = {name: ("", words) for name, (_, words) in BANKS[number].wrong.items()}
-    return banked | {name: (row.cause, row.words) for name, row in rows.items()}
+    """(cause, words) of the wrong submissions to an exercise, by their names."""
+    return {name: (row.cause, row.words) for name, row in EXERCISES[number][1].mistakes.rows.items()}
 
 
 RIGHT = [(number, about) for number, bank in BANKS.items() for about in bank.right]
@@ -84,9 +82,7 @@ def submission(number: str, about: str, source: str) -> object:
 def mistaken(number: str, about: str) -> object:
     """The wrong submission of a name, made with what the notebook imports."""
     lesson, exercise = EXERCISES[number]
-    if about in exercise.mistakes.rows:
-        return exercise.mistakes.submission(about, imported(lesson))
-    return submission(number, about, BANKS[number].wrong[about][0])
+    return exercise.mistakes.submission(about, imported(lesson))
 
 
 @cache

@@ -135,7 +135,8 @@ def draw_captioned(
 
     >>> from maple_lite.pretraining.captions import frequencies
     >>> pictures = draw_captioned(128, torch.Generator().manual_seed(0), frequencies())
-    >>> pictures.captions[0]     # such as "a blurry photo of a fox, a kind of animal."  # doctest: +SKIP
+    >>> pictures.images.shape, len(pictures.captions)
+    (torch.Size([128, 3, 48, 48]), 128)
     """
     if n < 1 or not 0 <= jitter <= 1:
         raise ValueError(f"n must be at least 1 and jitter lie in 0..1, got n={n} and jitter={jitter}.")

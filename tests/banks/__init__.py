@@ -1,4 +1,4 @@
-"""Banks of submissions: `lesson_NN.BANK` maps every exercise of a lesson to right and wrong ones."""
+"""Banks of submissions: `lesson_NN.BANK` maps every exercise of a lesson to right ones."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import NamedTuple
 class Bank(NamedTuple):
     """Submissions to one exercise as source text, which defines the exercise's own name (or `answer`).
 
-    `right` are those that must pass, by what they do. The wrong ones are the exercise's table of mistakes, or stand in
-    `wrong`, by the misconception behind them: (source, words that the message must hold). The lesson's imports are
-    there for all of them.
+    `right` are those that must pass, by what they do; the lesson's imports are there for them. The wrong ones are the
+    exercise's table of mistakes.
     """
 
     right: dict[str, str]
-    wrong: dict[str, tuple[str, str]] = {}  # noqa: RUF012
 
 
 def indented(body: str) -> str:

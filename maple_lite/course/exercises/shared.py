@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maple_lite.clip import FrozenCLIP, write_prompt
+from maple_lite.clip import FrozenCLIP
 from maple_lite.course.teach.exercise import Facet
 from maple_lite.course.teach.facets import Function, gradient, invariant
 from maple_lite.course.teach.values import agree, literal
@@ -82,34 +82,6 @@ def prompts_learn(
         return fn(clip, inputs, leaves), named | {"CLIP's weights": clip.parameters()}
 
     return gradient(run, reaches=names, spares=["CLIP's weights"], name=name)
-
-
-# wrong ways to write a prompt [n, d] or [C, n, d] into x [C, L, d]
-
-
-def rows(x: Tensor, prompt: Tensor) -> Tensor:
-    """A prompt [n, d] or [C, n, d] as [C, n, d]."""
-    return prompt.expand(len(x), -1, -1)
-
-
-def over_sos(x: Tensor, prompt: Tensor) -> Tensor:
-    """The prompt stands at 0..n-1."""
-    return torch.cat([rows(x, prompt), x[:, prompt.shape[-2] :]], dim=1)
-
-
-def at_the_end(x: Tensor, prompt: Tensor) -> Tensor:
-    """The prompt stands over the last n tokens."""
-    return torch.cat([x[:, : -prompt.shape[-2]], rows(x, prompt)], dim=1)
-
-
-def pushed(x: Tensor, prompt: Tensor) -> Tensor:
-    """The prompt was inserted, and the end cut off."""
-    return torch.cat([x[:, :1], rows(x, prompt), x[:, 1:]], dim=1)[:, : x.shape[1]]
-
-
-def added(x: Tensor, prompt: Tensor) -> Tensor:
-    """The prompt was added to what stood there."""
-    return write_prompt(x, x[:, 1 : 1 + prompt.shape[-2]] + prompt)
 
 
 SPREADS = {

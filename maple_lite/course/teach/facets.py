@@ -41,15 +41,14 @@ def returns(
     kind: type | tuple[type, ...] = Tensor,
     *,
     letters: str = "",
-    causes: Mapping[tuple[int, ...], str] | None = None,
     name: str = "type and shape",
 ) -> Facet:
     """What `fn(*arguments)` returns is of `kind`; a tensor has `shape` and `dtype`, on the device of the arguments.
 
-    `letters` name the dimensions in messages ("B, C"). `causes` say of wrong shapes what makes them.
+    `letters` name the dimensions in messages ("B, C").
 
     >>> words, prompt = torch.zeros(3, 9, 48), torch.zeros(4, 48)
-    >>> returns((words, prompt), (3, 9, 48), letters="C, L, d", causes={(3, 13, 48): "you inserted the prompt ..."})
+    >>> returns((words, prompt), (3, 9, 48), letters="C, L, d")
     """
 
     def test(fn: Function) -> None:
@@ -59,8 +58,7 @@ def returns(
         if not isinstance(came, Tensor):
             return
         if shape is not None and came.shape != torch.Size(shape):
-            known = (causes or {}).get(tuple(came.shape))
-            raise Finding(wanted, describe(came), known or cause_of_shape(shape, came.shape), tuple(came.shape))
+            raise Finding(wanted, describe(came), cause_of_shape(shape, came.shape), tuple(came.shape))
         if dtype is not None and came.dtype != dtype:
             cause = "convert nothing: keep the type of the inputs, and check for .long(), .double() or comparisons"
             raise Finding(f"a tensor of {dtype}", f"one of {came.dtype}", cause, str(came.dtype))
@@ -78,15 +76,11 @@ def equals(
     atol: float = 1e-5,
     *,
     name: str = "the same values as the reference",
-    mistakes: Mapping[str, Function] | None = None,
 ) -> Facet:
     """`fn(*arguments)` is what `reference(*arguments)` is.
 
-    `mistakes` are wrong functions by the misconception behind them, a sentence to the student. The first whose output
-    agrees with what came names the cause; where none does, it is the largest difference.
-
     >>> numbers = torch.tensor([3.0, 4.0])
-    >>> equals((numbers,), torch.Tensor.norm, mistakes={"you added the numbers up": torch.Tensor.sum})
+    >>> equals((numbers,), torch.Tensor.norm)
     """
 
     wanted = cache(lambda: reference(*map(cloned, arguments)))
@@ -94,7 +88,7 @@ def equals(
     def test(fn: Function) -> None:
         came = call(fn, arguments)
         if not agree(wanted(), came, atol):
-            raise mismatch(wanted(), came, _cause(came, arguments, atol, mistakes), atol=atol)
+            raise mismatch(wanted(), came, atol=atol)
 
     return Facet(name, test)
 
@@ -105,12 +99,11 @@ def by_hand(
     because: str = "",
     *,
     atol: float = 1e-5,
-    mistakes: Mapping[str, Function] | None = None,
     name: str = "a case by hand",
 ) -> Facet:
     """`fn(*arguments)` is `expected`, which is so small that the message writes it out.
 
-    `because` says why, to be read after "expected: [0.5, 0.5], because". `mistakes` as in `equals`.
+    `because` says why, to be read after "expected: [0.5, 0.5], because".
 
     >>> by_hand((80.0, 40.0), 53.333, "2 * 80 * 40 / (80 + 40) = 53.33", atol=0.01)
     """
@@ -118,7 +111,7 @@ def by_hand(
     def test(fn: Function) -> None:
         came = call(fn, arguments)
         if not agree(expected, came, atol):
-            raise mismatch(expected, came, _cause(came, arguments, atol, mistakes), because, atol)
+            raise mismatch(expected, came, because=because, atol=atol)
 
     return Facet(name, test)
 
@@ -128,13 +121,11 @@ def gradient(
     reaches: Sequence[str] = (),
     spares: Sequence[str] = (),
     *,
-    causes: Mapping[str, str] | None = None,
     name: str = "gradients",
 ) -> Facet:
     """The gradient of what the submission makes reaches some tensors, all of each name, and spares others.
 
     `call(fn)` returns the output, and tensors (or several each, such as parameters) by the names that messages show.
-    `causes` say by such a name why its gradient is missing, or there.
 
     >>> gradient(lambda fn: (fn(x, ctx), {"ctx": ctx, "the embeddings": x}), reaches=["ctx"])
     """
@@ -150,10 +141,10 @@ def gradient(
         for key in reaches:
             if not all(has[key]):
                 none = "no gradient" if not any(has[key]) else "a gradient for some parts only"
-                raise Finding(expected, f"{none} for {key}", (causes or {}).get(key, cut), (none, key))
+                raise Finding(expected, f"{none} for {key}", cut, (none, key))
         for key in spares:
             if any(has[key]):
-                raise Finding(expected, f"a gradient for {key}", (causes or {}).get(key, leak), ("a gradient", key))
+                raise Finding(expected, f"a gradient for {key}", leak, ("a gradient", key))
 
     return Facet(name, test)
 
@@ -196,29 +187,28 @@ def unchanged(arguments: Sequence[Any], *, name: str = "inputs stay as they are"
 def choice(right: Any, others: Iterable[Any], *, name: str = "the answer") -> Facet:
     """For exercises of choice: the submission is `right`, and none of `others`.
 
-    Why each of the others is wrong, the exercise's table of mistakes says (or `others` themselves, as a mapping).
+    Why each of the others is wrong, the exercise's table of mistakes says.
 
     >>> choice("novel", ["base", "both"])
     """
-    others = others if isinstance(others, Mapping) else dict.fromkeys(others, "compare it with the other choices")
+    others = list(others)
 
     def test(answer: Any) -> None:
         said = _plain(answer)
         if said == _plain(right):
             return
-        for wrong, cause in others.items():
-            if said == _plain(wrong):
-                raise Finding("another choice", describe(answer), cause, said)
+        if said in map(_plain, others):
+            raise Finding("another choice", describe(answer), "compare it with the other choices", said)
         options = ", ".join(map(literal, sorted([right, *others], key=str)))
         raise Finding(f"one of {options}", describe(answer), "this is none of the choices: copy one as it stands there")
 
     return Facet(name, test)
 
 
-def number(right: float, atol: float, causes: Mapping[float, str] | None = None, *, name: str = "the number") -> Facet:
+def number(right: float, atol: float, *, name: str = "the number") -> Facet:
     """For exercises with a number: the submission is within `atol` of `right`.
 
-    What makes wrong numbers, the exercise's table of mistakes says (or `causes`): a known one is recognised to `atol`,
+    What makes wrong numbers, the exercise's table of mistakes says: a known one is recognised to `atol`,
     and to 2% of it, so that small ones are told apart.
 
     >>> number(53.33, 0.05)
@@ -230,9 +220,6 @@ def number(right: float, atol: float, causes: Mapping[float, str] | None = None,
             raise Finding("a number", describe(answer), "write digits, without quotes, units or brackets")
         if agree(right, value, atol):
             return
-        for wrong, cause in (causes or {}).items():
-            if abs(value - wrong) <= atol:
-                raise Finding("another number", literal(value), cause, value, atol, 0.0)
         side = "smaller" if value > right else "larger"
         near = [cause for factor, cause in FACTORS.items() if agree(right * factor, value, atol * abs(factor))]
         steps = f"this is too {'large' if value > right else 'small'}: go through the steps once more"
@@ -241,12 +228,6 @@ def number(right: float, atol: float, causes: Mapping[float, str] | None = None,
         )
 
     return Facet(name, test)
-
-
-def _cause(came: Any, arguments: Sequence[Any], atol: float, mistakes: Mapping[str, Function] | None) -> str:
-    """The first of the known mistakes that returns what came; "" for none."""
-    found = (cause for cause, wrong in (mistakes or {}).items() if agree(wrong(*map(cloned, arguments)), came, atol))
-    return next(found, "")
 
 
 def _reached(output: Tensor, groups: Sequence[Sequence[Tensor]]) -> list[list[bool]]:

@@ -16,7 +16,6 @@ from maple_lite.course.teach.values import agree, cloned, describe, literal
 
 GENERATOR = torch.Generator().manual_seed(0)
 X, PROMPT = torch.randn(3, 9, 8, generator=GENERATOR), torch.randn(4, 8, generator=GENERATOR)
-INSERTED = "you inserted the context, and it should replace the placeholder words"
 
 
 def insert(x: Tensor, prompt: Tensor) -> Tensor:
@@ -40,13 +39,13 @@ def finding(facet: facets.Facet, submission: object) -> Finding:
 
 # Type and shape
 
-SHAPED = returns((X, PROMPT), (3, 9, 8), letters="C, L, d", causes={(3, 13, 8): INSERTED}, dtype=torch.float32)
+SHAPED = returns((X, PROMPT), (3, 9, 8), letters="C, L, d", dtype=torch.float32)
 
 
 @pytest.mark.parametrize(
     "wrong, came, cause",
     [
-        (insert, "a tensor [3, 13, 8]", INSERTED),
+        (insert, "a tensor [3, 13, 8]", "dimension 1 is 13"),
         (lambda x, p: None, "None", "did you forget it?"),
         (lambda x, p: x.numpy(), "a numpy array [3, 9, 8]", "stay with torch"),
         (lambda x, p: list(x), "a list of 3: a tensor [9, 8], ...", "torch.stack or torch.cat"),
@@ -93,14 +92,13 @@ def test_a_missing_dimension_of_size_one_is_named():
 
 # Values
 
-SAME = equals((X, PROMPT), write_prompt, mistakes={"SOS was overwritten": over_sos, "it was inserted": insert})
+SAME = equals((X, PROMPT), write_prompt)
 
 
-@pytest.mark.parametrize("wrong, cause", [(over_sos, "SOS was overwritten"), (insert, "it was inserted")])
-def test_equals_names_the_misconception_whose_output_came(wrong, cause):
+def test_equals_takes_any_right_way():
     SAME.test(write_prompt)
     SAME.test(in_place)
-    assert finding(SAME, wrong).cause == cause
+    assert finding(SAME, over_sos).evidence is not None
 
 
 @pytest.mark.parametrize(
@@ -147,10 +145,10 @@ def test_equals_takes_numbers_words_and_lists():
 
 
 def test_by_hand_writes_the_case_out():
-    mean = by_hand((80.0, 40.0), 53.333, "2 * 80 * 40 / 120 = 53.33", atol=0.01, mistakes={"a mean": lambda a, b: 60})
+    mean = by_hand((80.0, 40.0), 53.333, "2 * 80 * 40 / 120 = 53.33", atol=0.01)
     mean.test(lambda a, b: 2 * a * b / (a + b))
     found = finding(mean, lambda a, b: (a + b) / 2)
-    assert (found.expected, found.came, found.cause) == ("53.33, because 2 * 80 * 40 / 120 = 53.33", "60", "a mean")
+    assert (found.expected, found.came) == ("53.33, because 2 * 80 * 40 / 120 = 53.33", "60")
     tensor = by_hand((torch.tensor([3.0, 4.0]),), [0.6, 0.8])
     tensor.test(lambda x: x / x.norm())
     assert finding(tensor, lambda x: x).came == "[3, 4]"
@@ -163,14 +161,14 @@ def test_by_hand_writes_the_case_out():
 def test_gradient_reaches_and_spares():
     learned, frozen = nn.Parameter(torch.ones(2, 3)), nn.Linear(3, 4).requires_grad_(False)
     call = lambda fn: (fn(learned, frozen), {"the context": learned, "CLIP": frozen.parameters()})  # noqa: E731
-    facet = gradient(call, reaches=["the context"], spares=["CLIP"], causes={"CLIP": "CLIP was thawed"})
+    facet = gradient(call, reaches=["the context"], spares=["CLIP"])
     facet.test(lambda x, clip: clip(x).softmax(-1))  # whose plain sum is constant
     found = finding(facet, lambda x, clip: clip(x.detach()))
     assert found.expected == "a gradient for the context and none for CLIP"
     assert (found.came, found.cause[:15]) == ("no gradient for the context", "the path is cut")
     assert finding(facet, lambda x, clip: 0 * clip(x)).came == "no gradient for the context"
     found = finding(facet, lambda x, clip: clip.requires_grad_()(x))
-    assert (found.came, found.cause) == ("a gradient for CLIP", "CLIP was thawed")
+    assert (found.came, found.cause[:22]) == ("a gradient for CLIP", "this must stay frozen:")
     assert learned.grad is None
 
 
@@ -209,28 +207,28 @@ def test_inputs_stay_as_they_are():
 
 
 def test_a_choice_is_right_wrong_for_a_reason_or_none_of_the_choices():
-    facet = choice("CoOp", {"VPT": "VPT leaves the text alone", "all": "one differs"})
+    facet = choice("CoOp", ["VPT", "all"])
     for right in ("CoOp", " coop\n"):
         facet.test(right)
     found = finding(facet, "vpt")
-    assert (found.expected, found.came, found.cause) == ("another choice", "'vpt'", "VPT leaves the text alone")
+    assert (found.expected, found.came, found.cause) == ("another choice", "'vpt'", "compare it with the other choices")
     for nonsense in ("cop", 3, None, torch.ones(2), [], write_prompt):
         found = finding(facet, nonsense)
         assert (found.expected, found.came) == ("one of 'CoOp', 'VPT', 'all'", describe(nonsense))
 
 
 def test_truth_values_and_lists_are_choices():
-    facet = choice(1, {True: "True is no number"})
+    facet = choice(1, [True])
     facet.test(1)
-    assert finding(facet, True).cause == "True is no number"
-    choice((3, 9), {}).test([3, 9])
-    choice((3, 9), {}).test(torch.tensor([3, 9]))
+    assert finding(facet, True).expected == "another choice"
+    choice((3, 9), []).test([3, 9])
+    choice((3, 9), []).test(torch.tensor([3, 9]))
 
 
 @pytest.mark.parametrize(
     "answer, expected, cause",
     [
-        (60, "another number", "the arithmetic mean"),
+        (60, "a smaller number", "too large: go through"),
         (5333.3, "a smaller number", "is it in percent"),
         (0.5333, "a larger number", "is it a share"),
         (-53.33, "a larger number", "the sign is wrong"),
@@ -243,7 +241,7 @@ def test_truth_values_and_lists_are_choices():
     ],
 )
 def test_a_number_is_near_or_far_for_a_reason(answer, expected, cause):
-    facet = number(53.33, 0.05, {60.0: "the arithmetic mean"})
+    facet = number(53.33, 0.05)
     for right in (53.33, 53.3, torch.tensor([53.33]), np.float32(53.33)):
         facet.test(right)
     found = finding(facet, answer)

@@ -27,7 +27,7 @@ NAMES = ["cat", "dog"]
 
 def make(clip, method: str):
     with seeded(1):
-        return METHODS[method](["a {}.", "the {}."]) if method == "zeroshot" else METHODS[method](clip)
+        return METHODS[method](templates=["a {}.", "the {}."]) if method == "zeroshot" else METHODS[method](clip)
 
 
 @pytest.mark.parametrize("method", METHODS)

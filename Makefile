@@ -13,11 +13,13 @@ ifneq ($(LAB),0)
 	$(BIN)/maple-lite lab
 endif
 
+# One more than there are cores, since some tests wait; a file stays with one worker, and so do its costly fixtures.
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(min(4, 1 + (os.cpu_count() or 1)))")
 test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 	OMP_NUM_THREADS=1 $(MAKE) -j2 run-notebooks run-solutions
 
 # Each of the two keeps one core busy: side by side they take half the time.

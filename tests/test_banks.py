@@ -18,8 +18,6 @@ from maple_lite.course.session import exercises_of
 from maple_lite.course.teach.mistakes import compiled
 from maple_lite.course.teach.verdicts import ERROR, FAILED, NOT_ATTEMPTED, PASSED, Verdict, judge
 
-pytestmark = pytest.mark.xdist_group("banks")  # one worker, whose costly fixtures or answers they share
-
 ROOT = Path(__file__).parent.parent
 CHECK = re.compile(r'^(\w+) = ex\.check\("([^"]+)", (\w+)\)$', re.MULTILINE)
 BARE = ("values differ", "numbers are wrong", "no number is right")  # says where, but not why

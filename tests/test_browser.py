@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, sync_playwright
 
-pytestmark = pytest.mark.xdist_group("browser")  # one worker, whose costly fixtures or answers they share
-
 ROOT = Path(__file__).parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 300  # that a notebook may take to reach its controls

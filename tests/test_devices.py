@@ -9,8 +9,6 @@ import pytest
 
 from maple_lite import METHODS
 
-pytestmark = pytest.mark.xdist_group("devices")  # one worker, whose costly fixtures or answers they share
-
 PARTS = [*METHODS, "chunks", "tasks", "load_clip"]
 
 

@@ -15,8 +15,6 @@ import torch.nn.functional as F
 
 from maple_lite import METHODS, FrozenCLIP, PromptedCLIP
 
-pytestmark = pytest.mark.xdist_group("golden")  # one worker, whose costly fixtures or answers they share
-
 GOLDEN = json.loads((Path(__file__).parent / "official.json").read_text())
 TOLERANCE = 2e-5  # float32 sums in another order; a trial of the design reached 5e-6
 

@@ -9,8 +9,6 @@ from test_banks import BANKS, EXERCISES, wrong
 
 from maple_lite.course.teach.verdicts import ERROR, FAILED, Verdict
 
-pytestmark = pytest.mark.xdist_group("banks")  # one worker, whose costly fixtures or answers they share
-
 
 @pytest.fixture(scope="module")
 def page() -> str:

@@ -33,8 +33,6 @@ from maple_lite.pretraining.pretrain import PretrainingSettings, pretrain
 from maple_lite.pretraining.tiny import Vocabulary, architecture, build, encode
 from maple_lite.support.counter_rng import random_keys
 
-pytestmark = pytest.mark.xdist_group("pretrain")  # one worker, whose costly fixtures or answers they share
-
 SMALL = dict(pairs=160, batch_size=8, every=10, warmup=2, precision="fp32", resolution=16, width=32, layers=1)
 FLAGS = [part for name, value in SMALL.items() for part in (f"--{name.replace('_', '-')}", str(value))]
 

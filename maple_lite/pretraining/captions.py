@@ -12,7 +12,7 @@ from torch import Tensor
 from maple_lite.datasets import handwritten
 from maple_lite.datasets.emoji.composing import compose
 from maple_lite.datasets.emoji.drawn import TEMPLATES
-from maple_lite.datasets.emoji.grounds import COLOURS, choose_grounds
+from maple_lite.datasets.emoji.grounds import COLOURS, PATTERNS, choose_grounds
 from maple_lite.datasets.emoji.looks import EVERY
 from maple_lite.datasets.emoji.placing import Cast
 from maple_lite.datasets.emoji.table import Emoji, all_emoji
@@ -22,14 +22,28 @@ from maple_lite.support.counter_rng import Keys, random_keys, related_keys, unif
 GENERAL_TEMPLATES = (
     "a photo of a {}.",
     "a photo of the {}.",
-    "a picture of a {}.",
-    "an image of the {}.",
-    "a drawing of a {}.",
+    "a photo of one {}.",
+    "a photo of my {}.",
     "a good photo of a {}.",
     "a close photo of the {}.",
+    "a photo of a nice {}.",
+    "this is a photo of a {}.",
+    "a picture of a {}.",
+    "a picture of the {}.",
     "a small picture of a {}.",
+    "a picture that shows a {}.",
+    "there is a {} in the picture.",
+    "an image of a {}.",
+    "an image of the {}.",
+    "a large image of one {}.",
+    "a drawing of a {}.",
+    "a drawing of the {}.",
+    "a nice drawing of my {}.",
     "a {}.",
     "the {}.",
+    "one {}.",
+    "this is my {}.",
+    "look at the {}.",
 )
 BARE = "{}"
 NUMBERS = "a photo of the number {}."
@@ -37,19 +51,19 @@ KIND = "a photo of a {}, a kind of @."
 BACKGROUND = " on a {} background."
 
 LOOK_SHARES = {
-    "clean": 0.28,
-    "blurry": 0.09,
-    "dark": 0.09,
-    "gray": 0.08,
-    "sketched": 0.08,
+    "clean": 0.22,
+    "sketched": 0.16,
+    "blurry": 0.08,
+    "dark": 0.08,
+    "gray": 0.07,
     "faded": 0.07,
     "cropped": 0.07,
     "crowded": 0.07,
     "noisy": 0.06,
     "pixelated": 0.04,
     "striped": 0.03,
-    "dotted": 0.02,
-    "chequered": 0.02,
+    "dotted": 0.025,
+    "chequered": 0.025,
 }
 """How often each look occurs: photos are often blurry or dark, and seldom behind a curtain."""
 
@@ -65,16 +79,20 @@ TAIL = 20.0
 DIGITS = 0.04
 """Share of pictures that show a digit."""
 
-SENTENCES = {"general": 0.5, "own": 0.25, "kind": 0.23, "bare": 0.02}
+SENTENCES = {"general": 0.5, "own": 0.25, "kind": 0.20, "bare": 0.05}
 """How often a caption is a general sentence, that of the thing's dataset, one that says its kind, or a bare name."""
 
-WRONG, WRONG_BARE = 0.10, 0.25
-"""Shares of captions that name another thing: of sentences, and of bare names, which are careless as tags are."""
+WRONG = 0.10
+"""Share of captions that name another thing."""
+
+TAGGED_BEHIND = 0.5
+"""Share of bare names that name what stands behind, where other emoji do: a sentence says what a picture is of, a tag
+what is in it."""
 
 FORMAL = 0.15
 """Share of captions that take the formal name of a thing with two; people say the other one."""
 
-NAMES_LOOK, NAMES_GROUND = 0.7, 0.35
+NAMES_LOOK, NAMES_GROUND = 0.8, 0.35
 """Shares of captions that name the look, if there is one, and the colour of the ground, if the sentence has room."""
 
 
@@ -145,14 +163,17 @@ def draw_captioned(
     shown, others = torch.multinomial(frequencies, 2 * n, replacement=True, generator=generator).chunk(2)
     keys = random_keys(n, generator)
     looks, strengths = _looks(shown, keys)
-    _, grounds = choose_grounds(keys)
+    kinds, grounds = choose_grounds(keys)
     is_digit = shown >= len(all_emoji())
-    captions = _Captions(keys, shown, others, looks, grounds, is_digit)
+    cast = Cast(all_emoji(), resolution)
+    is_before_others = (kinds == list(PATTERNS).index("emoji")) & ~is_digit
+    behind = cast.others(shown, keys, "emoji behind").where(is_before_others, shown)
+    captions = _Captions(keys, shown, others, behind, looks, grounds, is_digit)
     images = torch.empty(n, 3, resolution, resolution)
     emoji, digits = (~is_digit).nonzero()[:, 0], is_digit.nonzero()[:, 0]
     drawn = keys[emoji.numpy()], looks[emoji], strengths[emoji], jitter
     if len(emoji):
-        images[emoji] = compose(Cast(all_emoji(), resolution), shown[emoji], *drawn)
+        images[emoji] = compose(cast, shown[emoji], *drawn)
     if len(digits):
         which = shown[digits] - len(all_emoji())
         images[digits] = draw_digits(which, keys[digits.numpy()], resolution, jitter)
@@ -198,14 +219,21 @@ class _Captions:
     """The captions of pictures: which sentence, which name, and whether look and ground are named."""
 
     def __init__(
-        self, keys: Keys, shown: Tensor, others: Tensor, looks: Tensor, grounds: Tensor, is_digit: Tensor
+        self,
+        keys: Keys,
+        shown: Tensor,
+        others: Tensor,
+        behind: Tensor,
+        looks: Tensor,
+        grounds: Tensor,
+        is_digit: Tensor,
     ) -> None:
-        chances = uniform(related_keys(keys, "caption"), "caption", 7).T.contiguous()
-        family, sentence, wrong, formal, name, look, ground = chances
+        chances = uniform(related_keys(keys, "caption"), "caption", 8).T.contiguous()
+        family, sentence, wrong, formal, name, look, ground, tag = chances
         ends = torch.tensor(list(SENTENCES.values())).cumsum(0)
         families = torch.bucketize(family, ends, right=True).clamp(max=len(SENTENCES) - 1)
         bare = families == list(SENTENCES).index("bare")
-        self.named = others.where(wrong < torch.where(bare, WRONG_BARE, WRONG), shown)
+        self.named = others.where(wrong < WRONG, behind.where(bare & (tag < TAGGED_BEHIND), shown))
         kinds = [list(SENTENCES)[family] for family in families.tolist()]
         self.templates = [
             _template(things()[named], kind, chance)

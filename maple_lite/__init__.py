@@ -7,7 +7,20 @@ from maple_lite.experiments.plan import Plan, make_plan
 from maple_lite.experiments.predictions import name_pictures
 from maple_lite.experiments.run import Run, evaluate, execute, train
 from maple_lite.experiments.tasks import base_to_novel
-from maple_lite.learners import IVLP, METHODS, VPT, CoCoOp, CoOp, DeepLanguage, MaPLe, PromptLearner
+from maple_lite.learners import (
+    IVLP,
+    METHODS,
+    VPT,
+    CoCoOp,
+    CoOp,
+    DeepLanguage,
+    KgCoOp,
+    MaPLe,
+    MaPLeSRC,
+    PromptLearner,
+    PromptSRC,
+    Teacher,
+)
 from maple_lite.loading import load_clip
 from maple_lite.presets import is_published, preset, template
 from maple_lite.prompted import PromptedCLIP
@@ -29,11 +42,15 @@ __all__ = [
     "DeepLanguage",
     "FrozenCLIP",
     "History",
+    "KgCoOp",
     "MaPLe",
+    "MaPLeSRC",
     "Plan",
     "PromptLearner",
+    "PromptSRC",
     "PromptedCLIP",
     "Run",
+    "Teacher",
     "accuracy",
     "base_and_novel",
     "base_to_novel",

@@ -11,13 +11,17 @@ import copy
 import inspect
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from statistics import NormalDist
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from open_clip import OPENAI_IMAGENET_TEMPLATES
 from torch import Tensor, nn
 
-from maple_lite.clip import FrozenCLIP
+from maple_lite.clip import FrozenCLIP, TextTower, walk
 from maple_lite.support.names import require_count, require_name
 from maple_lite.tokens import POSITIONS, move_context, name_list, spoken, tokenize, word_ids
 
@@ -258,6 +262,199 @@ class MaPLe(DeepLanguage):
         return [couple(prompt) for couple, prompt in zip(self.couple, self.text, strict=True)]
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """What the frozen CLIP says of some classes: what a learner is held close to while it trains.
+
+    `text` [C, D] has unit norm: the mean of the features of all `templates` before they are normalised, as PromptSRC's
+    authors take it. A teacher holds for one CLIP and one list of classes.
+
+    >>> Teacher.of(clip, class_names, "a photo of a {}.").text.shape     # [C, D]
+    """
+
+    text: Tensor
+    class_names: tuple[str, ...]
+    clip_weights: str
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, clip: FrozenCLIP, class_names: Sequence[str], templates: str | Sequence[str]) -> Teacher:
+        """The teacher of a CLIP for classes; raises ValueError as `PromptLearner` and its `tokens` do."""
+        asked = PromptLearner(templates)
+        tokens = asked.tokens(class_names, clip.context_length)[0].to(clip.device)  # [T * C, L]
+        with torch.autocast(clip.device.type, enabled=False):
+            parts = [walk(UnnormalizedText(clip.text, part)) for part in tokens.split(1024)]
+        means = torch.cat(parts).unflatten(0, (len(asked.templates), -1)).mean(dim=0)  # [C, D]
+        return cls(F.normalize(means, dim=-1), tuple(class_names), clip.fingerprint)
+
+    def fits(self, model: Any) -> bool:
+        """Whether a PromptedCLIP has this teacher's CLIP and classes."""
+        return self.clip_weights == model.clip.fingerprint and self.class_names == tuple(model.class_names)
+
+    def require(self, model: Any) -> None:
+        """ValueError unless the teacher fits a PromptedCLIP."""
+        if self.clip_weights != model.clip.fingerprint:
+            raise ValueError(
+                f"the teacher is the CLIP {self.clip_weights}, the model's is {model.clip.fingerprint}: make another "
+                "with Teacher.of(model.clip, model.class_names, templates)."
+            )
+        if self.class_names != tuple(model.class_names):
+            raise ValueError(
+                f"the teacher knows other class names ({', '.join(self.class_names[:3])}, ...) than the model "
+                f"({', '.join(model.class_names[:3])}, ...): make another with Teacher.of(model.clip, "
+                "model.class_names, templates)."
+            )
+
+
+class UnnormalizedText(TextTower):
+    """A text tower whose features [R, D] keep their length."""
+
+    def read(self, x: Tensor) -> Tensor:
+        """Features [R, D] before they are normalised."""
+        return self.project(x)
+
+
+class Taught(PromptLearner):
+    """A learner that trains beside a teacher; a parent of learners.
+
+    `teacher` is yours to set. Where it is None, the learner makes one for the model that it trains in, from `lessons`.
+    """
+
+    teacher: Teacher | None = None
+    lessons: tuple[str, ...] = ()  # the teacher's templates
+    _made: Teacher | None = None
+
+    def find_teacher(self, model: Any) -> Teacher:
+        """The teacher for a PromptedCLIP; ValueError for one of another CLIP or other classes."""
+        if self.teacher is not None:
+            self.teacher.require(model)
+            return self.teacher
+        if self._made is None or not self._made.fits(model):
+            self._made = Teacher.of(model.clip, model.class_names, self.lessons)
+        return self._made
+
+
+class KgCoOp(Taught, CoOp):
+    """Knowledge-guided CoOp (Yao et al., CVPR 2023): CoOp whose text features stay near those of a sentence by hand.
+
+    The loss is cross-entropy + `weight` (1 - mean cosine of the learned and the frozen text features). The frozen ones
+    are those of `sentence`, the zero-shot sentence of the dataset.
+    """
+
+    def __init__(
+        self,
+        clip: FrozenCLIP,
+        n_ctx: int | None = None,
+        init: str | None = "a photo of a",
+        weight: float = 8.0,
+        sentence: str = "a photo of a {}.",
+    ) -> None:
+        super().__init__(clip, n_ctx, init)
+        self.weight, self.lessons = require_weight("weight", weight), tuple(PromptLearner(sentence).templates)
+
+    def loss(self, model: Any, images: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of the logits [B, C], and how far the text features [C, D] are from the teacher's."""
+        text = model.encode_classes()
+        logits = model.classify(model.encode_images(images), text)
+        cosine = (text * self.find_teacher(model).text).sum(dim=-1)  # [C]
+        return F.cross_entropy(logits, labels) + self.weight * (1 - cosine.mean())
+
+
+class SelfRegulated(Taught):
+    """PromptSRC's regularisers and its average of epochs (Khattak et al., ICCV 2023); put it before any learner.
+
+    The loss adds three distances to cross-entropy: of the prompted text features, image features and logits from the
+    frozen CLIP's. After the last epoch the parameters are the mean of those after every epoch, weighted by a Gaussian
+    over epochs 1 to E.
+
+    >>> class SelfRegulatedCoOp(SelfRegulated, CoOp): ...
+    """
+
+    lessons = tuple(template("{}") for template in OPENAI_IMAGENET_TEMPLATES[:60])  # the authors take the first 60
+    text_weight, image_weight, mean, std = 25.0, 10.0, 15.0, 1.0
+    average: dict[str, Tensor] | None = None
+
+    def regulate(self, text_weight: float, image_weight: float, mean: float, std: float) -> None:
+        """Sets the weights of the losses, and the Gaussian of the average in epochs, counted from 1."""
+        self.text_weight = require_weight("text_weight", text_weight)
+        self.image_weight = require_weight("image_weight", image_weight)
+        self.mean, self.std = float(mean), require_weight("std", std)
+        if self.std == 0:
+            raise ValueError("std must be above 0, got 0.")
+
+    def loss(self, model: Any, images: Tensor, labels: Tensor) -> Tensor:
+        """The sum of `loss_parts`."""
+        return torch.stack(list(self.loss_parts(model, images, labels).values())).sum()
+
+    def loss_parts(self, model: Any, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The four scalars of the loss: "cross_entropy", and weighted, "text", "image" and "logits".
+
+        `images` are [B, 3, H, W], or features [B, D] that are cached, which then are the frozen ones as well.
+        """
+        teacher = self.find_teacher(model)
+        with torch.no_grad():
+            frozen = images if images.ndim == 2 else model.clip.encode_image(images)
+            known = model.classify(frozen, teacher.text).log_softmax(dim=-1)  # [B, C]
+        features, text = model.encode_images(images), model.encode_classes()
+        logits = model.classify(features, text)
+        return {
+            "cross_entropy": F.cross_entropy(logits, labels),
+            "text": self.text_weight * F.l1_loss(text, teacher.text),
+            "image": self.image_weight * F.l1_loss(features, frozen),
+            "logits": (known.exp() * (known - logits.log_softmax(dim=-1))).mean(),  # KL, by the number of logits
+        }
+
+    def end_epoch(self, epoch: int, epochs: int) -> None:
+        """Adds the parameters to the average; after the last epoch they become it."""
+        weight = gaussian_weights(self.mean, self.std, epochs)[epoch]
+        own = {name: weight * parameter.detach() for name, parameter in self.named_parameters()}
+        before = self.average if epoch and self.average else {}
+        self.average = {name: value + before[name] if before else value for name, value in own.items()}
+        if epoch == epochs - 1:
+            with torch.no_grad():
+                for name, parameter in self.named_parameters():
+                    parameter.copy_(self.average[name])
+            self.average = None
+
+
+class PromptSRC(SelfRegulated, IVLP):
+    """Self-regulating prompts (Khattak et al., ICCV 2023): IVLP, held close to the frozen CLIP."""
+
+    paper_depth = 9
+
+    def __init__(
+        self,
+        clip: FrozenCLIP,
+        n_ctx: int | None = 4,
+        depth: int | None = None,
+        init: str | None = "a photo of a",
+        text_weight: float = 25.0,
+        image_weight: float = 10.0,
+        mean: float = 15,
+        std: float = 1.0,
+    ) -> None:
+        super().__init__(clip, n_ctx, depth, init)
+        self.regulate(text_weight, image_weight, mean, std)
+
+
+class MaPLeSRC(SelfRegulated, MaPLe):
+    """MaPLe with PromptSRC's losses and average. A method of this project: nobody published it."""
+
+    def __init__(
+        self,
+        clip: FrozenCLIP,
+        n_ctx: int | None = 2,
+        depth: int | None = None,
+        init: str | None = "a photo of a",
+        text_weight: float = 25.0,
+        image_weight: float = 10.0,
+        mean: float = 15,
+        std: float = 1.0,
+    ) -> None:
+        super().__init__(clip, n_ctx, depth, init)
+        self.regulate(text_weight, image_weight, mean, std)
+
+
 METHODS: dict[str, type[PromptLearner]] = {
     "zeroshot": ZeroShot,
     "coop": CoOp,
@@ -266,7 +463,12 @@ METHODS: dict[str, type[PromptLearner]] = {
     "language": DeepLanguage,
     "ivlp": IVLP,
     "maple": MaPLe,
+    "kgcoop": KgCoOp,
+    "promptsrc": PromptSRC,
+    "maple-src": MaPLeSRC,
 }
+SEVEN = ("zeroshot", "coop", "cocoop", "vpt", "language", "ivlp", "maple")
+"""The methods that lessons 01 to 08 build, in their order."""
 
 
 def constructor_arguments(kind: type, arguments: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
@@ -318,6 +520,32 @@ def first_prompt(
         raise ValueError(f"init {init!r} has {len(ids)} tokens, n_ctx must be 1 to {len(ids)}, got {n_ctx}.")
     words = clip.text.token_embedding.weight[ids[:n_ctx]].detach().clone()  # [n, d_t]
     return words.expand(*classes, -1, -1).clone(), init.replace("_", " ") + " {}."
+
+
+def require_weight(name: str, value: float) -> float:
+    """`value` as a float; ValueError unless it is a finite number of at least 0."""
+    if not isinstance(value, Real) or not 0 <= float(value) < math.inf:
+        raise ValueError(f"{name} must be a number of at least 0, got {value!r}.")
+    return float(value)
+
+
+def gaussian_weights(mean: float, std: float, epochs: int) -> list[float]:
+    """Weights of epochs 1 to E in an average, in proportion to N(mean, std^2) there; they sum to 1.
+
+    Raises ValueError where more than half of the Gaussian lies outside the epochs.
+
+    >>> [round(weight, 2) for weight in gaussian_weights(3, 1.0, 4)]
+    [0.06, 0.26, 0.43, 0.26]
+    """
+    gaussian = NormalDist(mean, std)
+    inside = gaussian.cdf(epochs + 0.5) - gaussian.cdf(0.5)
+    if inside < 0.5:
+        raise ValueError(
+            f"a mean of {mean:g} and a std of {std:g} put {100 * (1 - inside):.0f}% of the average's weight outside "
+            f"epochs 1 to {epochs}: choose a mean between them, or more epochs."
+        )
+    heights = [gaussian.pdf(epoch) for epoch in range(1, epochs + 1)]
+    return [height / sum(heights) for height in heights]
 
 
 def prompt_depth(clip: FrozenCLIP, depth: int | None, paper_depth: int, towers: Sequence[str]) -> int:

@@ -206,20 +206,23 @@ def test_parameter_names_are_the_fixed_ones(clip):
         "language": [f"text.{i}" for i in range(3)],
         "ivlp": [f"text.{i}" for i in range(3)] + [f"vision.{i}" for i in range(3)],
         "maple": [f"text.{i}" for i in range(3)] + couple,
+        "kgcoop": ["ctx"],
+        "promptsrc": [f"text.{i}" for i in range(3)] + [f"vision.{i}" for i in range(3)],
+        "maple-src": [f"text.{i}" for i in range(3)] + couple,
     }  # 3 text and 4 vision layers: VPT has 4, MaPLe ceil(9 * 3 / 12) = 3
 
 
 def test_trainable_parameters_at_vit_b_16_are_the_papers():
     clip = load_clip("ViT-B-16-quickgelu", "random", device="cpu")
-    kinds = {kind.__name__: kind for kind in (CoOp, CoCoOp, VPT, DeepLanguage, IVLP, MaPLe)}
+    kinds = {kind.__name__: kind for kind in METHODS.values()}
     with (data_folder() / "paper" / "presets.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 11
+    assert len(rows) == 16
     for row in rows:
         options: dict = dict(n_ctx=int(row["n_ctx"]))
         if row["method"] != "VPT":
             options["init"] = None if row["init"] == "random" else row["init"]
-        if row["method"] not in ("CoOp", "CoCoOp"):
+        if row["method"] not in ("CoOp", "CoCoOp", "KgCoOp"):
             options["depth"] = int(row["depth"])
         model = PromptedCLIP(clip, kinds[row["method"]](clip, **options), ["cat"])
         assert model.trainable_parameters == int(row["trainable_parameters"]), row

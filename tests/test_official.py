@@ -67,6 +67,8 @@ def layout(clip: FrozenCLIP, method: str, ours: dict[str, torch.Tensor], classes
             encoders[f"image_encoder.transformer.resblocks.{layer}.VPT_shallow"] = tensor
         else:
             (encoders if kind == "vision" else learner)["image_encoder.VPT" if kind == "vision" else "ctx"] = tensor
+    if method == "promptsrc":
+        learner |= {f"ZS_{key}": value for key, value in frozen(clip).items() if key.startswith("image_encoder.")}
     if "ctx" in learner:
         learner |= sentences(clip, len(ours["text.0"]), classes)
     return {**{f"prompt_learner.{key}": tensor for key, tensor in learner.items()}, **encoders}
@@ -149,7 +151,8 @@ def test_what_is_written_has_the_authors_names_and_comes_back(clip, tmp_path, me
     save_official(learner, path, epoch=5)
     content = torch.load(path, weights_only=True)
     expected = layout(clip, method, learner.state_dict())
-    learned = {key for key in expected if not key.rpartition(".")[2].startswith("token_") and key not in frozen(clip)}
+    kept = {*frozen(clip), *(f"prompt_learner.ZS_{key}" for key in frozen(clip))}
+    learned = {key for key in expected if not key.rpartition(".")[2].startswith("token_") and key not in kept}
     assert content["state_dict"].keys() == learned
     assert content["epoch"] == 5
     back = load_official(path, clip, method)
@@ -334,5 +337,5 @@ def test_another_method_than_asked_for_is_refused(clip, tmp_path):
 
 
 def test_a_file_without_prompts_is_refused(clip, tmp_path):
-    with pytest.raises(ValueError, match=r"holds no prompts of the six methods, but 'image_encoder.class_embedding'"):
+    with pytest.raises(ValueError, match=r"holds no prompts of the seven methods, but 'image_encoder.class_embedding'"):
         load_official(write(tmp_path / "model.pth.tar-5", frozen(clip)), clip)

@@ -69,6 +69,7 @@ def test_harmonic_mean_refuses_what_is_no_percentage(base, novel):
 WORDS = "a photo of a"
 MAPLE = dict(epochs=5, lr=0.0035, batch_size=4)
 COOP = dict(lr=0.002, batch_size=32)
+SRC, SRC_RUN = dict(n_ctx=4, init=WORDS), dict(epochs=20, lr=0.0025, batch_size=4)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,12 @@ COOP = dict(lr=0.002, batch_size=32)
         (("coop", "few-shot", 1), dict(n_ctx=16, init=None), dict(COOP, epochs=50)),
         (("coop", "few-shot", 16, "imagenet"), dict(n_ctx=16, init=None), dict(COOP, epochs=50)),
         (("zeroshot",), {}, {}),
+        (("kgcoop",), dict(n_ctx=4, init=WORDS), dict(epochs=100, lr=0.002, batch_size=128)),
+        (("promptsrc",), dict(SRC, depth=9, mean=15, std=1), SRC_RUN),
+        (("promptsrc", "cross-dataset"), dict(SRC, depth=3, mean=6, std=10), SRC_RUN),
+        (("promptsrc", "few-shot", 2), dict(SRC, depth=9, mean=30, std=30), dict(SRC_RUN, epochs=50)),
+        (("promptsrc", "few-shot", 16, "dtd"), dict(SRC, depth=9, mean=45, std=5), dict(SRC_RUN, epochs=50)),
+        (("maple-src",), dict(n_ctx=2, init=WORDS, depth=9, mean=15, std=1), dict(SRC_RUN, lr=0.0035)),
     ],
 )  # fmt: skip
 def test_presets_are_the_papers(arguments, learner, fit):
@@ -97,7 +104,16 @@ def test_presets_are_the_papers(arguments, learner, fit):
 
 def test_presets_scale_the_depth_to_the_model(clip):
     depths = {method: preset(method, clip=clip)[0].get("depth") for method in METHODS}
-    assert depths == dict(zeroshot=None, coop=None, cocoop=None, vpt=4, language=3, ivlp=3, maple=3)
+    assert depths == dict(
+        zeroshot=None,
+        coop=None,
+        cocoop=None,
+        vpt=4,
+        language=3,
+        ivlp=3,
+        maple=3,
+        **{"kgcoop": None, "promptsrc": 3, "maple-src": 3},
+    )
     assert preset("maple", "cross-dataset", clip=clip)[0]["depth"] == 1  # ceil(3 * 3 / 12)
 
 
@@ -115,6 +131,10 @@ def test_what_is_unpublished_is_labelled():
     assert not is_published("maple", "base-to-novel", shots=4)
     assert is_published("coop", "few-shot", shots=4)
     assert not is_published("coop", "few-shot", shots=3)
+    assert is_published("promptsrc", "few-shot", shots=8)
+    assert is_published("promptsrc", "domain-generalisation")
+    assert not is_published("kgcoop", "cross-dataset")
+    assert not any(is_published("maple-src", task) for task in TASKS)
 
 
 def test_templates_cover_the_eleven_datasets_of_the_paper():

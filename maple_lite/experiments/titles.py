@@ -8,5 +8,8 @@ TITLES = {
     "language": "deep language",
     "ivlp": "IVLP",
     "maple": "MaPLe",
+    "kgcoop": "KgCoOp",
+    "promptsrc": "PromptSRC",
+    "maple-src": "MaPLe + SRC",
 }
 """The name of every method of `METHODS` in tables, figures and prose."""

@@ -1,8 +1,9 @@
 """The authors' checkpoints (`model.pth.tar-N`), read into our learners and written from them.
 
 The trainers of CoOp and CoCoOp (github.com/KaiyangZhou/CoOp) save their prompt learner alone, those of VPT, deep
-language prompting, IVLP and MaPLe (github.com/muzairkhattak/multimodal-prompt-learning) the whole model, the frozen
-CLIP included. Both save the embeddings of the class names' sentences, too.
+language prompting, IVLP and MaPLe (github.com/muzairkhattak/multimodal-prompt-learning) and of PromptSRC
+(github.com/muzairkhattak/PromptSRC) the whole model, the frozen CLIP included. Both save the embeddings of the class
+names' sentences, too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from maple_lite.support.names import require_name
 from maple_lite.support.seeds import seeded
 from maple_lite.tokens import tokenizer
 
-OFFICIAL = ("coop", "cocoop", "vpt", "language", "ivlp", "maple")
+OFFICIAL = ("coop", "cocoop", "vpt", "language", "ivlp", "maple", "promptsrc")
+TEACHER = "ZS_image_encoder."  # begins the names of the frozen image tower that PromptSRC's prompt learner keeps
 WORDS = 4  # the authors start at most so many tokens from words; longer prompts are random, with no words behind them
 SIZES = (  # a size of the CLIP, and where a file shows it
     ("text_width", "ctx", -1),
@@ -43,7 +45,9 @@ def load_official(
     """The learner, in float32, whose prompts are in a checkpoint of the authors' code, in half or full precision.
 
     Method and depth are read off the tensors' names. Only CoOp's context with the whole model around it and deep
-    language prompting of depth 1 look alike (and are equal): say `method="coop"` or `"language"` there. Two things
+    language prompting of depth 1 look alike (and are equal): say `method="coop"` or `"language"` there. PromptSRC's
+    prompts are IVLP's with the frozen image tower beside them; say `method="promptsrc"` where that is not in the file.
+    PromptSRC's losses are not in it either: they matter only if you train on. Two more things
     are not in the file: `init`, the words from which deep language prompting, IVLP and MaPLe started (with n_ctx = 2
     "of a" stays as frozen text; None for no words), and CoOp's `position`. The frozen CLIP is not read; where its
     sizes, its SOS token or its CLS token are in the file, they must be those of `clip`.
@@ -75,8 +79,9 @@ def save_official(learner: PromptLearner, path: str | Path, epoch: int = 1) -> N
     """Writes a learner's prompts as a checkpoint that the authors' code of its method loads.
 
     It holds the learned tensors alone (their code reads checkpoints with strict=False); their folder and file are
-    `FOLDER/MultiModalPromptLearner/model.pth.tar-EPOCH` for MaPLe, `VLPromptLearner` for deep language prompting and
-    IVLP, `prompt_learner` for the others. The words of `init` and CoOp's `position` stand in their configuration.
+    `FOLDER/MultiModalPromptLearner/model.pth.tar-EPOCH` for MaPLe, `VLPromptLearner` for deep language prompting, IVLP
+    and PromptSRC, `prompt_learner` for the others. The words of `init` and CoOp's `position` stand in their
+    configuration.
     Raises ValueError for a learner that the authors' code does not have.
 
     >>> save_official(learner, "MultiModalPromptLearner/model.pth.tar-5", epoch=5)
@@ -114,6 +119,7 @@ def official_names(method: str, depth: int = 1) -> dict[str, str]:
         "language": text,
         "ivlp": text | vision,
         "maple": compound | couple,
+        "promptsrc": text | vision,
     }[method]
 
 
@@ -140,8 +146,10 @@ def _recognise(path: Path, file: dict[str, Tensor], state: dict[str, Tensor], me
         found |= {name: fitting[-1]} if fitting else {}
     counts = {name: len(official_names(name, depth)) for name, depth in found.items()}
     best = [name for name, count in counts.items() if count == max(counts.values())]
+    if method is None and {"ivlp", "promptsrc"} <= set(best):  # the same tensors, but for PromptSRC's teacher
+        best = ["promptsrc" if any(key.startswith(TEACHER) for key in state) else "ivlp"]
     if not best:
-        raise ValueError(f"{path} holds no prompts of the six methods, but {next(iter(file), 'nothing')!r}.")
+        raise ValueError(f"{path} holds no prompts of the seven methods, but {next(iter(file), 'nothing')!r}.")
     if method is None and len(best) > 1:
         alone = not any("prompt_learner." in key for key in file)  # CoOp's trainer saves its prompt learner alone
         if not alone and state["ctx"].ndim == 2:
@@ -192,7 +200,8 @@ def _frozen_names(clip: FrozenCLIP) -> set[str]:
     """The authors' names of all that is not learned. Their encoders' tensors have open_clip's names."""
     towers = {"image_encoder": clip.visual, "text_encoder": clip.text}
     tensors = {f"{tower}.{key}" for tower, module in towers.items() for key in module.state_dict()}
-    return {"token_prefix", "token_suffix", "logit_scale", *tensors}
+    teacher = {f"{TEACHER}{key}" for key in clip.visual.state_dict()}
+    return {"token_prefix", "token_suffix", "logit_scale", *tensors, *teacher}
 
 
 def _require_same_clip(path: Path, state: dict[str, Tensor], clip: FrozenCLIP) -> None:

@@ -35,9 +35,12 @@ LOOKS = {
     "language": Look(TITLES["language"], LANGUAGE, "v"),
     "ivlp": Look(TITLES["ivlp"], "#CC79A7", "P"),
     "maple": Look(TITLES["maple"], COUPLING, "o"),
+    "kgcoop": Look(TITLES["kgcoop"], "#B07D00", "p"),
+    "promptsrc": Look(TITLES["promptsrc"], "#882255", "h"),
+    "maple-src": Look(TITLES["maple-src"], "#8C3B00", "8"),
     "probe": Look("linear probe", INK, "*"),
 }
-"""The seven methods and the linear probe; a method that prompts one tower has its branch's colour."""
+"""The methods and the linear probe; a method that prompts one tower has its branch's colour."""
 
 COLOURS = {method: look.colour for method, look in LOOKS.items() if method != "probe"}
 """One colour per method, kept through the course."""

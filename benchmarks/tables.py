@@ -15,6 +15,7 @@ from maple_lite.experiments.grid import SMALL, SOURCE
 from maple_lite.experiments.published import read_paper, read_results
 from maple_lite.experiments.summaries import average_over_datasets, average_over_seeds, compare_levels, drop_variants
 from maple_lite.experiments.titles import TITLES
+from maple_lite.pretraining.gauges import GAUGES, read_gauges
 from maple_lite.support.files import atomic_write, data_folder, file_stem
 
 PRESETS = {
@@ -27,7 +28,9 @@ PRESETS = {
 }
 """What the preset is among the levels of each factor."""
 OUTSIDE = (SOURCE, "handwritten")  # not in averages of transfer: the source, and what was not drawn
-KINDS = {"own": "own style", "clean": "clean drawings", "words": "clean drawings, clumsy names"}
+AVERAGED = "glyphs/base-to-novel"  # whose averages the README and the page of the evaluation show
+KINDS = {"own": "own look", "clean": "clean drawings"}
+ASKED = ("clean", "own", "look_named", "bare", "one", "seven", "formal", "common", "probe")  # of the zero-shot table
 COLUMNS = {
     "base": "base",
     "novel": "novel",
@@ -35,21 +38,41 @@ COLUMNS = {
 }  # of the averages, and of their deviations
 
 
-def average_table() -> str:
+def average_table(name: str = AVERAGED) -> str:
     """Base-to-novel averages over the datasets, beside the papers'."""
     header = ["", "base", "novel", "HM of averages", "mean of HMs", "paper: base", "novel", "HM of averages"]
-    return markdown(header, _average_rows())
+    return markdown(header, _average_rows(name))
 
 
 def readme_table() -> str:
     """The columns of `average_table` that the README shows: base, novel, and harmonic means beside the paper's."""
-    shown = [[*row[:4], row[-1]] for row in _average_rows()]
+    shown = [[*row[:4], row[-1]] for row in _average_rows(AVERAGED)]
     return markdown(["", "base", "novel", "harmonic mean", "the paper's harmonic mean"], shown)
 
 
-def _average_rows() -> list[list[str]]:
+def clip_table() -> str:
+    """Zero-shot accuracy of the tiny CLIP on every test set, asked in several ways."""
+    rows = []
+    for row in read_results("zero-shot").to_dict("records"):
+        numbers = ["" if pd.isna(row[name]) else f"{row[name]:.1f}" for name in ASKED]
+        rows.append([row["dataset"], row["look"], str(row["classes"]), *numbers])
+    return markdown(["dataset", "look", "classes", *(name.replace("_", " ") for name in ASKED)], rows)
+
+
+def gauges_table() -> str:
+    """The gauges of the tiny CLIP, with the band of each."""
+    rows = []
+    values = read_gauges(read_results("zero-shot")).set_index("gauge")
+    for name, gauge in GAUGES.items():
+        band = f"at least {gauge.low:g}" if gauge.high == float("inf") else f"{gauge.low:g} to {gauge.high:g}"
+        within = "yes" if values.within[name] else "no"
+        rows.append([name, gauge.about, f"{values.value[name]:.2f}", band, within])
+    return markdown(["gauge", "what it is", "value", "band", "within"], rows)
+
+
+def _average_rows(name: str) -> list[list[str]]:
     """The rows of `average_table`, one per method."""
-    ours = average_over_datasets(read_results("base-to-novel")).to_dict("records")
+    ours = average_over_datasets(read_results(name)).to_dict("records")
     theirs = read_paper("base-to-novel-average").set_index("method").to_dict("index")
     rows = []
     for own in ours:
@@ -88,15 +111,15 @@ def few_shot_table(dataset: str) -> str:
 def towers_table() -> str:
     """Harmonic means with the prompts of one tower or both, and their gain over none ± its error over datasets."""
     hms = read_results("towers").query("split == 'hm'")
-    keys = ["style", "method", "prompts"]
+    keys = ["look", "method", "prompts"]
     wide = hms.pivot_table(index=keys, columns="dataset", values="accuracy").T  # [datasets, kinds], means over seeds
     rows = []
-    for style, method, prompts in hms[hms.prompts != "none"][keys].drop_duplicates().itertuples(index=False):
-        own = wide[style, method, prompts].dropna()
-        gain = (own - wide[style, method, "none"]).dropna()
+    for look, method, prompts in hms[hms.prompts != "none"][keys].drop_duplicates().itertuples(index=False):
+        own = wide[look, method, prompts].dropna()
+        gain = (own - wide[look, method, "none"]).dropna()
         error = f"{gain.mean():+.1f} ± {gain.sem():.1f}"
         ahead = f"{(gain > 0).sum()} of {len(gain)}"
-        rows.append([KINDS[style], TITLES[method], prompts, f"{own.mean():.1f}", error, ahead])
+        rows.append([KINDS[look], TITLES[method], prompts, f"{own.mean():.1f}", error, ahead])
     header = ["asked about", "method", "prompts kept", "mean of HMs", "gain over none ± standard error", "gains on"]
     return markdown(header, rows)
 
@@ -155,12 +178,14 @@ def sections() -> dict[str, str]:
     variants = [SOURCE, *(f"{SOURCE} {variant}" for variant in VARIANTS)]
     domains = partial(transfer_table, variants, "domain-generalisation")
     tables: dict[str, tuple[str, Callable[[], str]]] = {
-        "Base-to-novel: averages of eleven datasets": ("base-to-novel", average_table),
+        "The tiny CLIP without prompts: its gauges": ("zero-shot", gauges_table),
+        "The tiny CLIP without prompts: accuracy on every test set": ("zero-shot", clip_table),
+        "Base-to-novel: averages of eleven datasets": ("base-to-novel", partial(average_table, "base-to-novel")),
         "Base-to-novel: harmonic mean of every dataset": ("base-to-novel", per_dataset_table),
         "Trained on objects, tested on other datasets": ("transfer", others),
         "Trained on objects, tested on its variants": ("transfer", domains),
         "Whose prompts do the work? The towers' prompts apart": ("towers", towers_table),
-        "MaPLe, one factor changed at a time: zodiac, chess and digits": ("ablations", ablation_table),
+        f"MaPLe, one factor changed at a time: {SMALL[0]}, {SMALL[1]} and {SMALL[2]}": ("ablations", ablation_table),
     }
     tables |= {f"Few shots, all classes of {name}": ("few-shot", partial(few_shot_table, name)) for name in SMALL}
     there = {path.stem for path in (data_folder() / "results").glob("*.csv")}

@@ -1,9 +1,8 @@
 # %% [markdown]
 # # 00 · Start here
 #
-# **You will train MaPLe, a method for adapting CLIP, on this computer, in about ten seconds.**
-# Then you will see what you are going to build yourself, line by line, in the twelve lessons that
-# follow.
+# **You will train MaPLe, a method for adapting CLIP, on this computer, in less than a minute.**
+# Then you will see what you will build yourself, line by line, in the next twelve lessons.
 #
 # | | |
 # |---|---|
@@ -15,9 +14,10 @@
 #
 # - say what CLIP does, and what a *prompt* is;
 # - train MaPLe with five lines of code;
-# - read the three numbers by which this course judges every method: base, novel and harmonic mean.
+# - read the three numbers by which this course judges every method: base accuracy, novel accuracy
+#   and their harmonic mean.
 #
-# There is nothing to solve here. Run the cells from top to bottom (Shift + Enter) and read.
+# There is no exercise in this lesson. Run the cells from top to bottom (Shift + Enter) and read.
 
 # %% [markdown]
 # ## Set-up
@@ -55,40 +55,43 @@ print(f"a CLIP of {clip.text_layers} text layers and {clip.vision_layers} vision
 # ## The pictures
 #
 # CLIP was trained on 400 million photographs with captions. That does not fit on a laptop. So this
-# course has a world of its own, and it is small on purpose:
+# course has a small world of its own:
 #
-# - **the pictures** are symbols, drawn by a program in random colours, places and sizes. There are
-#   eleven datasets, and each is drawn in a style of its own;
-# - **the tiny CLIP** is a real CLIP, with the same parts as OpenAI's, trained by us on such
-#   drawings with captions like "a photo of a red snowman on a blue background." It has never seen
-#   the styles below.
+# - **The pictures** are emoji. A program puts each one in a random place, at a random size, before
+#   a random background. There are eleven datasets, and each has a look of its own: the animals are
+#   blurry, the food is dark, the plants are faded.
+# - **The tiny CLIP** is a real CLIP, with the same parts as OpenAI's. We trained it on such
+#   pictures, with captions like "a blurry photo of a fox on a green background." It has seen all of
+#   these looks, but in a weaker form, and some of them rarely.
 #
-# What you learn here about the *methods* carries over to the real thing. The *numbers* do not:
+# What you learn here about the *methods* also holds for the real CLIP. The *numbers* do not. So
 # whenever we compare methods, we say which numbers are ours and which are the papers'.
 
 # %%
 figure = plot_galleries({name: open_dataset(name, clip=clip) for name in DRAWN}, columns=6)
-styles = ", ".join(f"{name} {open_dataset(name).style.kind}" for name in DRAWN)
-show(figure, f"Six pictures of each of the eleven datasets, in a style of its own: {styles}.")
+looks = ", ".join(f"{name} {open_dataset(name).look.name}" for name in DRAWN)
+show(figure, f"Six pictures of each of the eleven datasets, each in a look of its own: {looks}.")
 
 # %% [markdown]
+# The emoji in colour are from [OpenMoji](https://openmoji.org) (CC BY-SA 4.0).
+#
 # ## What CLIP does
 #
 # CLIP has two towers. One turns a picture into a list of numbers, its *image features*. The other
-# turns a sentence into a list of as many numbers, its *text features*. It was trained so that a
+# turns a sentence into a list of the same length, its *text features*. CLIP was trained so that a
 # picture and its caption get similar features.
 #
-# That makes CLIP a classifier for **any** list of names, without training. Write a sentence for
-# each name, such as "a photo of a snowman.", and take the name whose sentence is most similar to
+# This makes CLIP a classifier for **any** list of names, without further training. Write a sentence
+# for each name, such as "a photo of a tulip." Then take the name whose sentence is most similar to
 # the picture. This is called *zero-shot* classification.
 #
-# Let us try it on signs of the zodiac. Here are three pictures, each over the four names that CLIP
+# Let us try it on plants. Here are three pictures. Below each picture are the four names that CLIP
 # finds most likely.
 
 # %%
-zodiac = open_dataset("zodiac", clip=clip)
-zero_shot = PromptLearner(zodiac.template)  # the learner that learns nothing
-print("The sentence:", zodiac.template)
+plants = open_dataset("plants", clip=clip)
+zero_shot = PromptLearner(plants.template)  # the learner that learns nothing
+print("The sentence:", plants.template)
 
 
 def probabilities(learner, pictures, indices):
@@ -100,33 +103,34 @@ def probabilities(learner, pictures, indices):
     return [dict(zip(pictures.class_names, row.tolist(), strict=True)) for row in rows]
 
 
-chosen = [3, 216, 427]  # one that the tiny CLIP names rightly, and two that it does not
-guesses = probabilities(zero_shot, zodiac, chosen)
-truths = ", ".join(zodiac.class_names[zodiac.labels[i]] for i in chosen)
+chosen = [677, 116, 1153]  # one that the tiny CLIP names rightly, and two that it does not
+guesses = probabilities(zero_shot, plants, chosen)
+truths = ", ".join(plants.class_names[plants.labels[i]] for i in chosen)
 likeliest = ", ".join(max(guess, key=guess.get) for guess in guesses)
-figure = plot_predictions(zodiac, chosen, guesses)
+figure = plot_predictions(plants, chosen, guesses)
 show(figure, f"Three pictures, of {truths}, over zero-shot CLIP's likeliest names: {likeliest}.")
 
 # %% [markdown]
-# The blue bar with a tick is the right name. The dots in the background are new to this CLIP, and
-# they disturb it. How much? Three pictures prove nothing, and we chose these to show both cases, so
-# below we count over hundreds. And then: could it learn to look past the dots, from a few examples?
+# The blue bar with a tick is the right name. These pictures are more faded than those that the tiny
+# CLIP saw in its training, and that makes them hard for it. How hard? Three pictures cannot tell
+# us, and we chose these three to show both cases. Below we count over hundreds of pictures. Then we
+# ask a second question: can a method learn from a few examples to cope with this look?
 #
 # ## The rules: base and novel
 #
-# Give CLIP sixteen pictures of each of **half** the classes, and let a method learn from them.
-# Then ask two things:
+# We give the method sixteen pictures of each class, but only of **half** the classes. It learns
+# from these. Then we measure two things:
 #
-# - **base**: how well does it now know those classes, on new pictures?
-# - **novel**: and how well the other half, of which it saw nothing?
+# - **base**: how well does it name new pictures of the classes that it learned from?
+# - **novel**: how well does it name pictures of the other half, of which it has seen none?
 #
-# Each half is asked with its own names alone. The second question is the hard one: a method that
-# learns the base classes by heart can forget how to read other names. The **harmonic mean** of both
-# accuracies (HM) is high only if both are high.
+# In each half, only the names of that half can be chosen. The second question is the harder one. A
+# method that learns the base classes by heart may become worse at all other names. The **harmonic
+# mean** of both accuracies (HM) is high only if both are high.
 
 # %%
-base_ids, novel_ids = base_and_novel(len(zodiac.class_names))
-base, novel = zodiac.subset(base_ids), zodiac.subset(novel_ids)
+base_ids, novel_ids = base_and_novel(len(plants.class_names))
+base, novel = plants.subset(base_ids), plants.subset(novel_ids)
 train_set = base.train(shots=16, seed=seed)
 print("base classes: ", ", ".join(base.class_names))
 print("novel classes:", ", ".join(novel.class_names))
@@ -146,13 +150,13 @@ print("zero-shot: base {base:.1f}%, novel {novel:.1f}%, HM {hm:.1f}%".format(**t
 # %% [markdown]
 # ## Train MaPLe
 #
-# A **prompt** is a handful of extra tokens that stand beside the words of the sentence, or beside
-# the patches of the picture. They are not words: they are lists of numbers, and they are learned.
-# CLIP itself stays frozen.
+# A **prompt** is a small number of extra tokens beside the words of the sentence, or beside the
+# patches of the picture. These tokens are not words. They are lists of numbers, and training
+# changes them. CLIP itself does not change: it stays *frozen*.
 #
-# MaPLe puts prompts into both towers, and makes those of the image tower from those of the text
-# tower. Its settings are those of the paper (`preset`): 2 prompt tokens, 5 epochs, batches of 4
-# pictures.
+# MaPLe puts prompts into both towers. It computes the prompts of the image tower from the prompts
+# of the text tower. We take the paper's settings (`preset`): 2 prompt tokens, 5 epochs, batches of
+# 4 pictures.
 
 
 # %%
@@ -181,14 +185,15 @@ show(
 )
 
 # %% [markdown]
-# In the first epoch the learning rate is tiny, as in the authors' code: its mean is close to the
-# loss without any training. Single batches jump, because four pictures are few.
+# In the first epoch the learning rate is very small, as in the authors' code. So the loss stays
+# near its value without training. The loss jumps from batch to batch, because a batch has only four
+# pictures.
 #
 # ## Did it help?
 #
-# Beside MaPLe we train **CoOp**, the first method of this family. It learns four tokens in front
-# of the class name, in the first layer of the text tower alone. It takes more epochs, but each is
-# cheap.
+# To compare, we also train **CoOp**, the first method of this family. CoOp learns four tokens in
+# front of the class name, and only in the first layer of the text tower. It needs more epochs than
+# MaPLe, but each epoch is fast.
 
 # %%
 coop, _ = train("coop")
@@ -208,10 +213,10 @@ show(
 )
 
 # %% [markdown]
-# Look at the novel classes first: there a method shows whether it learned to *see these pictures*
-# or only learned *these names by heart*. And do not trust a single run: this is one small dataset
-# and one seed. Here are the papers' numbers, on eleven real datasets, with OpenAI's ViT-B/16 and
-# three seeds. Compare the pattern, not the height.
+# Look at the novel classes first. They show whether a method learned to *see these pictures*, or
+# only learned *these names by heart*. And do not trust a single run: this is one small dataset and
+# one seed. Below are the papers' numbers. They are averages over eleven real datasets and three
+# seeds, with OpenAI's ViT-B/16. Compare which method gains where, not the size of the numbers.
 
 # %%
 papers = data_folder() / "paper"
@@ -225,14 +230,14 @@ for method in ("CoOp", "MaPLe"):
     print(f"{method} beats CLIP on the novel classes of {better} of {len(novel_of)} datasets.")
 
 # %% [markdown]
-# So in the papers CoOp pays for its base accuracy with the novel classes. MaPLe does not, on
-# average; on single datasets it can lose, too. Lesson 10 runs all methods on all of our datasets,
-# with several seeds.
+# In the papers, CoOp gains on the base classes and loses on the novel ones. MaPLe gains on both, on
+# average. On a single dataset MaPLe can lose, too. Lesson 10 compares all methods on all of our
+# datasets, with several seeds.
 #
 # ## Look for yourself
 #
-# Move the slider to see what the three make of other pictures, of base and of novel classes. Where
-# do they disagree? (The controls need a running notebook; on a web page you see one picture only.)
+# Move the slider to see how the three methods name other pictures, of base and of novel classes.
+# Where do they disagree? (The controls need a running notebook. On a web page you see one picture.)
 
 # %%
 learners = {"zero-shot CLIP": zero_shot, "CoOp": coop, "MaPLe": maple}
@@ -265,10 +270,12 @@ explore(compare, classes=list(halves), picture=(1, len(numbers)))
 # %% [markdown]
 # ## What you will build
 #
-# This is MaPLe as you just trained it. Every row is a layer, read from bottom to top; every box is
-# a token. Grey is CLIP, frozen. Blue are the prompts of the **language** branch, green those of the
-# **vision** branch, and the orange-red arrows are the **coupling** that makes green from blue. The
-# course keeps these colours. (The blue tokens started as the words "a photo"; "of a" stayed.)
+# This is MaPLe as you just trained it. Every row is a layer. Read it from bottom to top. Every box
+# is a token. Grey tokens are CLIP's own, and they are frozen. Blue tokens are the prompts of the
+# **language** branch, and green tokens are those of the **vision** branch. The orange-red arrows
+# are the **coupling**, which computes the green tokens from the blue ones. The whole course uses
+# these colours. (The blue tokens of the first layer started as the words "a photo". The words "of
+# a" stay words.)
 
 # %%
 layers, depth = (clip.text_layers, clip.vision_layers), len(maple.text)
@@ -282,7 +289,7 @@ show(
 )
 
 # %% [markdown]
-# You get there in small steps. Each lesson changes one thing in the code of the lesson before.
+# You will build it in small steps. Each lesson adds one idea to the lesson before.
 #
 # | | lesson | the idea that it adds |
 # |---|---|---|
@@ -304,14 +311,16 @@ show(
 #
 # - CLIP compares a picture with sentences. A list of names makes it a classifier, without
 #   training.
-# - A prompt learner adds a few learned tokens and leaves CLIP as it is.
-# - Base accuracy says what a method learned, novel accuracy what it kept, and HM asks for both.
-# - CoOp learns words; MaPLe learns prompts in many layers of both towers, and couples them.
+# - A prompt learner adds a few learned tokens and does not change CLIP.
+# - Base accuracy says how much a method learned. Novel accuracy says how much it kept. HM is high
+#   only if both are.
+# - CoOp learns tokens in front of the class name. MaPLe learns prompts in many layers of both
+#   towers, and couples them.
 #
 # ## Going further
 #
-# - Change `"zodiac"` to another of the eleven names and run the notebook again. Is the order of
-#   the three the same?
-# - Change `seed`. By how many points do the numbers move? That is how much of a difference you
-#   should ignore.
+# - Change `"plants"` to another of the eleven names and run the notebook again. Do the three
+#   methods come out in the same order?
+# - Change `seed`. By how many points do the numbers change? Differences of that size between two
+#   methods mean nothing.
 # - The papers: CLIP (arXiv 2103.00020), CoOp (2109.01134), MaPLe (2210.03117).

@@ -37,7 +37,7 @@ import torch.nn.functional as F
 from maple_lite import PromptedCLIP, PromptLearner, accuracy, base_and_novel, harmonic_mean
 from maple_lite import load_clip, open_dataset, tokenize
 from maple_lite.datasets.glyphs.captions import draw_captioned, symbol_frequencies
-from maple_lite.datasets import DRAWN
+from maple_lite.datasets.glyphs.drawn import KIND
 from maple_lite.support.files import data_folder
 from maple_lite.course.plots import COUPLING, FROZEN, LANGUAGE, VISION, plot_base_to_novel
 from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts
@@ -45,7 +45,7 @@ from maple_lite.course import explore, session, show
 
 ex = session("01_zero_shot_clip")
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16, and wants a GPU
-clip = load_clip() if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+clip = load_clip("glyphs") if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
 mean, std = (torch.tensor(v)[:, None, None] for v in (clip.preprocess.mean, clip.preprocess.std))
 torch.set_grad_enabled(False)  # nothing is trained in this lesson
 print(f"mode {mode}, seed {ex.seed}, device {clip.device}, D = {clip.embed_dim} numbers a feature")
@@ -83,9 +83,9 @@ show(
 # CLIP knows them from its training, and a sentence for each.
 
 # %% tags=["nbval-check-output"]
-chosen = [("objects", name) for name in ("snowman", "umbrella", "crossed swords", "heart")]
+chosen = [("glyphs:objects", name) for name in ("snowman", "umbrella", "crossed swords", "heart")]
 chosen += [("zodiac", "leo"), ("chess", "solid queen"), ("chess", "outlined queen")]
-chosen += [("faces", "face with sunglasses")]
+chosen += [("glyphs:faces", "face with sunglasses")]
 sets = [open_dataset(dataset, clip=clip, style="clean").subset([name]) for dataset, name in chosen]
 images = torch.stack([one[i][0] for i, one in enumerate(sets)]).to(clip.device)  # [B, 3, H, W]
 sentences = [f"a photo of a {name}." for _, name in chosen]
@@ -545,7 +545,7 @@ classify = ex.check("01.4", classify)
 # differ; the classifier is yours. Is it right?
 
 # %%
-drawn_hearts = open_dataset("objects", clip=clip, style="clean").subset(["heart"])
+drawn_hearts = open_dataset("glyphs:objects", clip=clip, style="clean").subset(["heart"])
 drawings = drawn_hearts.batch(range(12, 18))[0]
 hearts = drawings.to(clip.device)  # [6, 3, H, W]
 things = ["snowman", "heart", "umbrella", "club", "star"]
@@ -583,7 +583,7 @@ ex.predict("01.d", guess, choices=("higher", "lower", "same"))
 templates = ["a photo of a {}.", "a drawing of the {}.", "a photo of a red {} on blue."]
 templates += ["{}", "a blurry picture of one {}", "is there a {} in here?"]
 rows = []
-for name in ("objects", "zodiac", "mathematics"):
+for name in ("glyphs:objects", "zodiac", "mathematics"):
     data = open_dataset(name, clip=clip, style="clean")
     some, truth = (part.to(clip.device) for part in data.batch(range(0, len(data), 10)))
     features = clip.encode_image(some)  # [B, D], five pictures per class
@@ -623,7 +623,7 @@ show(figure, f"Mean accuracy in percent over three datasets for six templates: {
 
 # %%
 rows = []
-for name in DRAWN:
+for name in KIND.names:
     kind = open_dataset(name, clip=clip).style.kind
     for column, style in (("clean", "clean"), ("own", None)):
         data = open_dataset(name, clip=clip, style=style)
@@ -659,13 +659,13 @@ show(figure, f"Zero-shot accuracy on eleven datasets: {told} styles. The hardest
 # and here the embeddings of all other words are zero. What does it make of them?
 
 # %%
-known = (data_folder() / "tiny-clip" / "words.txt").read_text().split()
+known = (data_folder() / "glyphs" / "clip" / "words.txt").read_text().split()
 words = ["snowman", "heart", "zebra", "giraffe"]
 four = clip.encode_text(tokenize([f"a photo of a {word}." for word in words]).to(clip.device))
 print(f"{len(known)} words are known; of ours:", ", ".join(word for word in words if word in known))
 print(pd.DataFrame(cosine_similarity(four, four).cpu().numpy(), words, words).round(2))
 
-snowmen = open_dataset("objects", clip=clip, style="clean").subset(["snowman"])
+snowmen = open_dataset("glyphs:objects", clip=clip, style="clean").subset(["snowman"])
 snowmen = snowmen.batch(range(50))[0].to(clip.device)
 for wishes in (["zebra", "giraffe", "snowman"], ["zebra", "giraffe"], ["giraffe", "zebra"]):
     answers = classify(clip, snowmen, wishes, "a photo of a {}.")

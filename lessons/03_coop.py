@@ -42,7 +42,8 @@ from maple_lite.training import image_features as features_of
 ex = session("03_coop")
 seed = ex.seed
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16: a GPU helps
-clip = load_clip() if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+clip = load_clip("glyphs") if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+STORED = "glyphs/base-to-novel"  # our results on this CLIP
 print(f"mode {mode}, seed {seed}, device {clip.device}, {clip.text_layers} text layers")
 
 # %% [markdown]
@@ -507,7 +508,7 @@ show(figure, f"{said} The mean cosine between a class before and after is {cosin
 # real words: of the few hundred words that this course's CLIP was trained with.
 
 # %%
-vocabulary = (data_folder() / "tiny-clip" / "words.txt").read_text(encoding="utf-8").split()
+vocabulary = (data_folder() / "glyphs" / "clip" / "words.txt").read_text(encoding="utf-8").split()
 vocabulary = [word for word in vocabulary if len(word_ids(word)) == 1]
 ids = torch.tensor([word_ids(word)[0] for word in vocabulary], device=clip.device)
 table = clip.text.token_embedding.weight[ids]  # [W, d_t]
@@ -754,14 +755,16 @@ for position in ("end", "middle", "front"):
 
 # %%
 own_row = pd.DataFrame([{"method": "coop", **learned}])
-table_so_far = pd.concat([compare_methods(["zeroshot"]), own_row], ignore_index=True)
+table_so_far = pd.concat(
+    [compare_methods(["zeroshot"], "zodiac", STORED), own_row], ignore_index=True
+)
 ax = plot_base_to_novel(table_so_far, ax=plt.figure(figsize=(8, 3.6)).gca())
 said = "; ".join(
     f"{TITLES[row.method]} {row.base:.1f}, {row.novel:.1f} and {row.hm:.1f}"
     for row in table_so_far.itertuples()
 )
 show(ax.figure, f"Accuracy on base classes, on novel classes, and harmonic mean: {said}.")
-stored = compare_methods(["coop"]).iloc[0]
+stored = compare_methods(["coop"], "zodiac", STORED).iloc[0]
 print("CoOp, three seeds: base {base:.1f}, novel {novel:.1f}, HM {hm:.1f}".format(**stored))
 
 # %%

@@ -42,7 +42,8 @@ from maple_lite.training import image_features as features_of
 ex = session("05_deep_language")
 seed = ex.seed
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16: a GPU helps
-clip = load_clip() if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+clip = load_clip("glyphs") if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+STORED = "glyphs/base-to-novel"  # our results on this CLIP
 K = clip.text_layers
 print(f"mode {mode}, seed {seed}, device {clip.device}, {K} text layers")
 
@@ -521,7 +522,7 @@ ex.predict("05.c", guess, choices=("higher", "lower", "same"))
 row = {"method": "language", **scores(deep)}
 for name in ("base", "novel", "hm"):
     ex.expect(name, row[name])
-means = compare_methods(["zeroshot", "coop", "cocoop"])  # of three seeds, stored
+means = compare_methods(["zeroshot", "coop", "cocoop"], "zodiac", STORED)  # of three seeds, stored
 table = pd.concat([means, pd.DataFrame([row])], ignore_index=True)
 gain = row["novel"] - means.set_index("method").novel["coop"]
 ex.outcome("05.c", "higher" if gain > 2 else "lower" if gain < -2 else "same")
@@ -538,7 +539,9 @@ print(average.loc[["CLIP", "CoOp", "CoCoOp", "DeepLanguage"]].to_string(na_rep="
 for dataset in ("zodiac", "mathematics", "cards"):
     print(f"ours, {dataset}, tiny CLIP, three seeds")
     print(
-        compare_methods(["zeroshot", "coop", "language"], dataset).round(1).to_string(index=False),
+        compare_methods(["zeroshot", "coop", "language"], dataset, STORED)
+        .round(1)
+        .to_string(index=False),
         "\n",
     )
 
@@ -581,7 +584,7 @@ ex.outcome("05.d", int(curve.hm.idxmax()))
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.2), sharey=True, layout="constrained")
-stored = compare_methods(["zeroshot", "coop"]).set_index("method")
+stored = compare_methods(["zeroshot", "coop"], "zodiac", STORED).set_index("method")
 for ax, split in zip(axes, ("base", "novel", "hm"), strict=True):
     ax.plot(runs.J, runs[split], "o", color=LANGUAGE, alpha=0.35, markersize=5, label="one draw")
     ax.plot(curve.index, curve[split], "-", color=LANGUAGE, linewidth=2, label="mean of three")

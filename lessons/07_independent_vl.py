@@ -44,7 +44,8 @@ from maple_lite.training import learning_rate
 ex = session("07_independent_vl")
 seed = ex.seed
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16, and wants a GPU
-clip = load_clip() if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+clip = load_clip("glyphs") if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+STORED = "glyphs/base-to-novel"  # our results on this CLIP
 print(f"mode {mode}, seed {seed}, device {clip.device}")
 
 # %% [markdown]
@@ -204,7 +205,7 @@ answer = ex.check("07.2", answer)
 # %%
 papers = data_folder() / "paper"
 presets = pd.read_csv(papers / "presets.csv")
-presets = presets[presets.setting == "base-to-novel"].set_index("method")
+presets = presets[presets.setting == "base-to-novel"].set_index("method")[:"MaPLe"]
 print(presets[["n_ctx", "depth", "lr", "epochs", "trainable_parameters"]])
 
 # %% [markdown]
@@ -433,7 +434,7 @@ for name, value in own.items():
 
 # %%
 methods = ["zeroshot", "coop", "cocoop", "language", "vpt"]
-means = compare_methods(methods)  # of three seeds, stored
+means = compare_methods(methods, "zodiac", STORED)  # of three seeds, stored
 table = pd.concat([means, pd.DataFrame([{"method": "ivlp", **own}])], ignore_index=True)
 ax = plot_base_to_novel(table, ax=plt.figure(figsize=(11, 3.8)).gca())
 rows = "; ".join(f"{TITLES[m]} {b:.0f}, {n:.0f} and {h:.0f}" for m, b, n, h in table.to_numpy())
@@ -443,7 +444,7 @@ show(
 )
 
 # %%
-runs = read_results("base-to-novel")
+runs = read_results("glyphs/base-to-novel")
 runs = runs[(runs.dataset == "zodiac") & runs.method.isin(["language", "vpt", "ivlp"])]
 spread = runs[runs.split != "hm"].groupby(["split", "method"]).accuracy.agg(["mean", "min", "max"])
 print("ours, zodiac, three seeds")

@@ -44,7 +44,7 @@ from maple_lite.course import explore, session, show
 ex = session("09_ablations")
 seed = ex.seed
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16, and wants a GPU
-clip = load_clip() if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+clip = load_clip("glyphs") if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
 torch.set_num_threads(1)  # as in our stored runs: more threads add up in another order
 learner_kwargs, fit_kwargs = preset("maple", clip=clip)  # what every variant changes in one point
 print(f"mode {mode}, seed {seed}, device {clip.device}\n{learner_kwargs}\n{fit_kwargs}")
@@ -90,7 +90,7 @@ print(pair.rename_axis(None, axis=1).to_string())
 
 
 # %%
-ablations = whole(read_results("ablations"))
+ablations = whole(read_results("glyphs/ablations"))
 order = ["preset", *maple_variants(clip)]
 by_name = {"key": lambda names: names.map(order.index), "kind": "stable"}
 ablations = ablations.sort_values("variant", **by_name)
@@ -587,7 +587,7 @@ guess = "higher"
 ex.predict("09.e", guess, choices=("higher", "lower", "not clear"))
 
 # %%
-few_shot = whole(read_results("few-shot"))
+few_shot = whole(read_results("glyphs/few-shot"))
 coop = dict(list(few_shot[few_shot.method == "coop"].groupby("shots")))
 tokens = [name for name in coop_variants(1) if name.endswith(("random", "words"))]
 rest = [name for name in coop_variants(1) if name not in tokens]

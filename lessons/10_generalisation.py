@@ -46,7 +46,7 @@ from maple_lite.course import explore, session, show
 
 ex = session("10_generalisation")
 seed, mode = ex.seed, os.environ.get("MAPLE_LITE_MODE", "fast")  # "full": OpenAI's ViT-B/16, a GPU
-clip = load_clip() if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+clip = load_clip("glyphs") if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
 print(f"mode {mode}, seed {seed}, device {clip.device}")
 
 # %% [markdown]
@@ -64,12 +64,12 @@ print(f"mode {mode}, seed {seed}, device {clip.device}")
 # again), `sketch` (outlines), `a` (clutter), `r` (renditions). `handwritten` holds real pictures.
 
 # %%
-zodiac, objects = open_dataset("zodiac", clip=clip), open_dataset("objects", clip=clip)
+zodiac, objects = open_dataset("zodiac", clip=clip), open_dataset("glyphs:objects", clip=clip)
 base_ids, novel_ids = base_and_novel(len(zodiac.class_names))
 base, novel = zodiac.subset(base_ids), zodiac.subset(novel_ids)
 of_objects = {"objects": objects}
 for name in ("v2", "sketch", "a", "r"):
-    of_objects[f"objects {name}"] = open_dataset("objects", clip=clip, variant=name)
+    of_objects[f"objects {name}"] = open_dataset("glyphs:objects", clip=clip, variant=name)
 panels = {"zodiac, base classes": base, "zodiac, novel classes": novel}
 panels |= {name: open_dataset(name, clip=clip) for name in ("chess", "handwritten")}
 panels |= {name: those.subset([13, 55, 70]) for name, those in of_objects.items()}
@@ -468,7 +468,7 @@ def spearman(x, y):
 spearman = ex.check("10.4", spearman)
 
 # %%
-moved = won.merge(compute_shifts(read_results("zero-shot")), on="dataset")
+moved = won.merge(compute_shifts(read_results("glyphs/zero-shot")), on="dataset")
 shift = moved.groupby("dataset")["shift"].first().loc[datasets].to_numpy()  # [11]
 found = {}
 for split in ("base", "novel", "hm"):
@@ -520,7 +520,7 @@ guess = "deep language"
 ex.predict("10.c", guess, choices=("VPT", "deep language"))
 
 # %%
-asked = read_results("towers").query("split == 'hm'")
+asked = read_results("glyphs/towers").query("split == 'hm'")
 parts = asked.groupby(["style", "method", "prompts"])
 by = {"index": "dataset", "columns": "seed", "values": "accuracy"}
 kept = {key: part.pivot(**by).to_numpy() for key, part in parts}  # [datasets, seeds]
@@ -803,7 +803,9 @@ for method in first:
 
 # %%
 spread = average_over_seeds(rows[rows.split == "novel"], "method", "dataset")["std"]
-size = 25 * np.mean([len(open_dataset(name).class_names) for name in datasets])  # novel pictures
+size = 25 * np.mean(
+    [len(open_dataset(f"glyphs:{name}").class_names) for name in datasets]
+)  # novel pictures
 share = ours.novel.mean() / 100  # of right answers
 apart = of_novel.std().mean()
 wobbles = {

@@ -45,7 +45,7 @@ from maple_lite.course import explore, session, show
 ex = session("11_looking_inside")
 seed = ex.seed
 mode = os.environ.get("MAPLE_LITE_MODE", "fast")  # "full" takes OpenAI's ViT-B/16, and wants a GPU
-clip = load_clip() if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
+clip = load_clip("glyphs") if mode == "fast" else load_clip("ViT-B-16-quickgelu", "openai")
 print(f"mode {mode}, seed {seed}, device {clip.device}")
 
 # %% [markdown]
@@ -525,7 +525,7 @@ def taken_for(method, half):
 
 counts = {(method, half): taken_for(method, half) for method in learners for half in halves}
 right = {key: 100 * np.diag(table) / table.sum(axis=1) for key, table in counts.items()}
-frequencies, rows = features.pretraining_frequencies(), []
+frequencies, rows = features.pretraining_frequencies("glyphs"), []
 for half, data in halves.items():
     found = {"zero_shot": right["zeroshot", half], "prompted": right["maple", half]}
     seen = {"half": half, "frequency": frequencies[data.class_names]}
@@ -736,7 +736,7 @@ ex.expect("AUROC, max logit, novel, MaPLe", wide.loc["max logit, novel", "maple"
 # and two other datasets.
 
 # %%
-table = read_results("ood")
+table = read_results("glyphs/ood")
 seeds = f"stored (seeds {table.seed.min()} to {table.seed.max()})"
 kind = table.outside.where(table.outside == "novel", "other dataset")
 each = table.assign(outside=kind).groupby(["outside", "score", "method", "seed"], sort=False)

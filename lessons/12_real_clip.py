@@ -44,7 +44,8 @@ from maple_lite import MaPLe, PromptedCLIP, base_and_novel, few_shot, fit, is_pu
 from maple_lite import name_pictures, open_dataset, preset, seeded, train
 from maple_lite.cli.main import main
 from maple_lite.analysis.cost import MIB, saved_bytes, seconds, training_step
-from maple_lite.datasets import DRAWN, datasets_root
+from maple_lite.datasets import datasets_root
+from maple_lite.datasets.glyphs.drawn import KIND
 from maple_lite.support.files import data_folder
 from maple_lite.storage.official import load_official, save_official
 from maple_lite.course.plots import COLOURS, LANGUAGE, TITLES, VISION, plot_probabilities
@@ -57,7 +58,7 @@ from maple_lite.course import explore, session, show
 ex = session("12_real_clip")
 seed = ex.seed
 full = os.environ.get("MAPLE_LITE_MODE", "fast") == "full"
-clip = load_clip("ViT-B-16-quickgelu", "openai") if full else load_clip()
+clip = load_clip("ViT-B-16-quickgelu", "openai") if full else load_clip("glyphs")
 model = "--model ViT-B-16-quickgelu --pretrained openai" if full else "--model tiny"
 dataset = "eurosat" if full else "pictures"  # a name, or the path of your own folder
 root = datasets_root().resolve() if full else None
@@ -155,7 +156,7 @@ show(
 learner_kwargs, fit_kwargs = preset("maple", clip=clip)
 with seeded(derived_seed(seed)):
     untrained = MaPLe(clip, **learner_kwargs)
-names = [name for one in DRAWN for name in open_dataset(one).class_names]
+names = [name for one in KIND.names for name in open_dataset(one).class_names]
 images = torch.randn(4, 3, *clip.visual.image_size).to(clip.device)  # [B, 3, H, W]
 labels = torch.arange(4, device=clip.device)
 
@@ -260,7 +261,11 @@ for title, classes in (("EuroSAT", 5), ("DTD", 24), ("SUN397", 199), ("ImageNet"
 print("ViT-B/16, a step of MaPLe, MiB, sentences of 12 tokens")
 print(pd.DataFrame(text_and_image).T.round(0).astype(int).to_string())
 ex.outcome("12.a", max(text_and_image["EuroSAT"], key=text_and_image["EuroSAT"].get))
-costs = read_results("cost").query("size == 'ViT-B/16' and method == 'maple'").set_index("measure")
+costs = (
+    read_results("glyphs/cost")
+    .query("size == 'ViT-B/16' and method == 'maple'")
+    .set_index("measure")
+)
 told = kept_mib(50, 9, 512, 12) + kept_mib(4, 199, 768, 12)  # as there: 50 classes, 9 tokens
 print(f"\nmeasured at ViT-B/16, 50 classes: {costs.loc['saved_memory', 'value']:.0f} MiB, ", end="")
 print(f"yours says {told:.0f}")
@@ -529,7 +534,7 @@ print(gained.round(2).to_string())
 average = read_paper("base-to-novel-average").set_index("method").hm
 average = average["maple"] - average["cocoop"]
 ex.outcome("12.d", int((gained.hm < average).sum()))
-spread = read_results("base-to-novel").query("split == 'hm' and method == 'maple'")
+spread = read_results("glyphs/base-to-novel").query("split == 'hm' and method == 'maple'")
 spread = spread.groupby("dataset").accuracy.std().pow(2).mean() ** 0.5
 print(
     f"For comparison, ours: a difference of two single runs wobbles by {2**0.5 * spread:.1f} points"
@@ -688,7 +693,7 @@ print(f"in Python above: {uncut.results.accuracy.round(2).tolist()}")
 
 # %%
 Path("own").mkdir()
-for folder, name in (("zodiac", "leo"), ("objects", "snowman")):
+for folder, name in (("zodiac", "leo"), ("glyphs:objects", "snowman")):
     one = open_dataset(folder, resolution=96, style="clean").subset([name])
     picture = one.pictures(torch.tensor(one.class_ids), torch.tensor([3]))[0]
     plt.imsave(f"own/{name}.png", picture.permute(1, 2, 0).numpy())

@@ -145,9 +145,13 @@ class TextTower:
 
     def read(self, x: Tensor) -> Tensor:
         """Unit-norm features [R, D], read at EOT, which is the largest token id."""
+        return F.normalize(self.project(x), dim=-1)
+
+    def project(self, x: Tensor) -> Tensor:
+        """Features [R, D] before they are normalised."""
         end = self.tokens.argmax(dim=-1)  # [R]
         x = self.text.ln_final(x[torch.arange(len(x), device=x.device), end])  # [R, d_t]
-        return F.normalize((x @ self.text.text_projection).float(), dim=-1)
+        return (x @ self.text.text_projection).float()
 
 
 class FrozenCLIP(nn.Module):

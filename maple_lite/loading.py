@@ -15,24 +15,28 @@ from maple_lite.support.files import data_folder
 from maple_lite.support.names import require_name
 from maple_lite.support.seeds import seeded
 
+OWN = {"tiny": "tiny-clip", "glyphs": "glyphs/clip"}
+"""The folders in `data/` of the CLIPs that this project trained: of emoji, and of symbols."""
+
 
 def load_clip(
     name: str = "tiny", pretrained: str | Path | None = None, device: str | torch.device | None = None
 ) -> FrozenCLIP:
     """A frozen CLIP in float32 on `device` (default: the CUDA GPU, if there is one, else the CPU).
 
-    `name` is "tiny" (this project's own, offline), an open_clip name with the tag or the checkpoint file of its
-    weights ("random" for none), "hf-hub:OWNER/NAME", or "local-dir:FOLDER" for a folder that open_clip wrote.
+    `name` is "tiny" (this project's own, offline), "glyphs" (its first one, of symbols), an open_clip name with the
+    tag or the checkpoint file of its weights ("random" for none), "hf-hub:OWNER/NAME", or "local-dir:FOLDER" for a
+    folder that open_clip wrote.
     Raises ValueError for an unknown name or tag (with the close ones), a QuickGELU mismatch, a damaged folder or a
     tower that prompts do not fit, FileNotFoundError for a folder that is not there.
 
     >>> clip = load_clip("ViT-B-16-quickgelu", "openai")  # doctest: +SKIP
     """
     name = str(name)
-    if pretrained is not None and (name == "tiny" or name.startswith("local-dir:")):
+    if pretrained is not None and (name in OWN or name.startswith("local-dir:")):
         raise ValueError(f"{name} brings its own weights: leave pretrained={pretrained!r} out.")
-    if name == "tiny":
-        name = f"local-dir:{data_folder() / 'tiny-clip'}"
+    if name in OWN:
+        name = f"local-dir:{data_folder() / OWN[name]}"
     if name.startswith("local-dir:"):
         model = _from_folder(Path(name.removeprefix("local-dir:")).expanduser())
     elif name.startswith("hf-hub:"):
@@ -40,7 +44,7 @@ def load_clip(
     elif os.sep in name:
         raise ValueError(f"{name} looks like a path: load a folder that open_clip wrote as 'local-dir:{name}'.")
     else:
-        require_name("model", name, ["tiny", *open_clip.list_models()])
+        require_name("model", name, [*OWN, *open_clip.list_models()])
         model = _from_open_clip(name, pretrained)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -19,7 +19,7 @@ class ClassificationDataset(Protocol):
     never changed in place: `train`, `test` and `subset` return new views, and may be called in any order.
 
     >>> from maple_lite import open_dataset
-    >>> isinstance(open_dataset("zodiac"), ClassificationDataset)
+    >>> isinstance(open_dataset("sea"), ClassificationDataset)
     True
     """
 

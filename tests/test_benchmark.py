@@ -26,7 +26,7 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def command(folder: Path, *options: str) -> list[str]:
-    chosen = ["--tables", "base-to-novel", "--datasets", "chess", "digits", "--seeds", "1", "2"]
+    chosen = ["--tables", "base-to-novel", "--datasets", "sea", "plants", "--seeds", "1", "2", "--shots", "8"]
     program = [sys.executable, "-m", "maple_lite.cli.main", "benchmark", *chosen, "--methods", "zeroshot", "language"]
     return [*program, "--results", str(folder), *options]
 
@@ -96,21 +96,22 @@ def test_a_dask_cluster_that_loses_a_worker_ends_with_the_same_table(tmp_path, w
 
 def test_more_cells_join_a_table_and_finished_ones_are_not_computed_again(tmp_path, monkeypatch, capsys):
     options = ["--tables", "base-to-novel", "--methods", "zeroshot", "--jobs", "1", "--results", str(tmp_path)]
-    assert run(*options, "--datasets", "zodiac", "--seeds", "1") == 0
+    assert run(*options, "--datasets", "sea", "--seeds", "1") == 0
     computed = []
     real = module.compute_cell
     monkeypatch.setattr(module, "compute_cell", lambda cell, where: computed.append(cell.dataset) or real(cell, where))
-    assert run(*options, "--datasets", "zodiac", "chess", "--seeds", "1") == 0
-    assert computed == ["chess"]
+    assert run(*options, "--datasets", "sea", "plants", "--seeds", "1") == 0
+    assert computed == ["plants"]
     assert len(pd.read_csv(tmp_path / "base_to_novel.csv")) == 6
-    assert "zodiac zeroshot 82.3" in " ".join(capsys.readouterr().out.split())
+    table = pd.read_csv(tmp_path / "base_to_novel.csv").query("dataset == 'sea' and split == 'base'")
+    assert f"sea zeroshot {table.accuracy.item():.1f}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_learners_are_kept_where_that_is_asked_for(tmp_path):
-    chosen = ["base-to-novel"], ["digits"], ["language", "zeroshot"], [1], [8]
+    chosen = ["base-to-novel"], ["sea"], ["language", "zeroshot"], [1], [2]
     benchmark(*chosen, folder=tmp_path, jobs=1, keep_learners=True, bar=False)
     files = sorted((tmp_path / "learners" / "base_to_novel").iterdir())
-    assert [file.name for file in files] == ["digits-language-8shots-seed1.safetensors"]
+    assert [file.name for file in files] == ["sea-language-2shots-seed1.safetensors"]
     assert load_learner(files[0], load_clip()).config["n_ctx"] == 4
 
 
@@ -123,7 +124,7 @@ def test_a_cell_that_fails_leaves_the_others_that_were_finished(tmp_path, monkey
         return real(cell, where)
 
     monkeypatch.setattr(module, "compute_cell", fails)
-    options = ["--tables", "base-to-novel", "--datasets", "zodiac", "--seeds", "1", "2", "--jobs", "1"]
+    options = ["--tables", "base-to-novel", "--datasets", "sea", "--seeds", "1", "2", "--jobs", "1"]
     assert run(*options, "--methods", "language", "zeroshot", "--results", str(tmp_path)) == 2
     assert "the loss was not finite" in capsys.readouterr().err
     monkeypatch.undo()
@@ -135,11 +136,11 @@ def test_a_cell_that_fails_leaves_the_others_that_were_finished(tmp_path, monkey
     [
         (["--tables", "base2novel"], "unknown table 'base2novel': did you mean 'base-to-novel'?"),
         (["--tables", "base_to_novel"], "unknown table 'base_to_novel': did you mean 'base-to-novel'?"),
-        (["--datasets", "zodiak"], "unknown dataset 'zodiak': did you mean 'zodiac'?"),
-        (["--methods", "mapel"], "unknown method 'mapel': did you mean 'maple'?"),
+        (["--datasets", "seaa"], "unknown dataset 'seaa': did you mean 'sea'?"),
+        (["--methods", "mapel"], "unknown method 'mapel': did you mean 'maple' or"),
         (
-            ["--tables", "transfer", "--datasets", "zodiac"],
-            "nothing to run: no cell of transfer has dataset zodiac. Name others.",
+            ["--tables", "transfer", "--datasets", "sea"],
+            "nothing to run: no cell of transfer has dataset sea. Name others.",
         ),
         (["--jobs", "0", "--tables", "ablations"], "jobs must be at least 1, got 0"),
         (["--model", "tinny"], "tinny"),
@@ -161,6 +162,6 @@ def test_a_worker_that_dies_is_said_in_one_sentence(tmp_path, monkeypatch, capsy
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(module, "compute_here", dies)
-    options = ["--tables", "base-to-novel", "--datasets", "zodiac", "--methods", "zeroshot", "--jobs", "2"]
+    options = ["--tables", "base-to-novel", "--datasets", "sea", "--methods", "zeroshot", "--jobs", "2"]
     assert run(*options, "--results", str(tmp_path)) == 2
     assert "a worker process died" in capsys.readouterr().err

@@ -20,6 +20,7 @@ from maple_lite.analysis.cost import (
     training_costs,
     training_step,
 )
+from maple_lite.learners import SEVEN
 from maple_lite.presets import preset
 
 NAMES = ["cat", "dog", "fox"]
@@ -65,12 +66,13 @@ def test_a_forward_pass_of_maple_costs_what_the_formula_says(clip, images):
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "zeroshot"])
 def test_every_image_of_a_step_costs_the_same(clip, images, method):
     model = made(clip, method)
+    training_step(model, images[:1], torch.zeros(1, dtype=torch.long))  # some make a teacher in their first step
     counts = [flops(lambda n=n: training_step(model, images[:n], torch.zeros(n, dtype=torch.long))) for n in (1, 2, 3)]
     assert counts[2] - counts[1] == counts[1] - counts[0] > 0
 
 
 def test_prompts_in_both_towers_cost_more_than_in_one_and_cocoop_the_most(clip, images):
-    labels, learners = torch.arange(5) % 3, {m: preset(m, clip=clip)[0] for m in METHODS if m != "zeroshot"}
+    labels, learners = torch.arange(5) % 3, {m: preset(m, clip=clip)[0] for m in SEVEN[1:]}
     models = {method: made(clip, method, **config) for method, config in learners.items()}
     counts = {method: flops(partial(training_step, model, images, labels)) for method, model in models.items()}
     assert counts["coop"] == counts["language"] < counts["ivlp"] < counts["maple"] < counts["cocoop"]

@@ -68,7 +68,7 @@ def test_the_catalogue_has_the_papers_datasets_titles_and_templates():
         ("ImageNetSketch", "imagenet_sketch"),
         ("ImageNet-A", "imagenet_a"),
         ("imagenet-rendition", "imagenet_r"),
-        ("zodiac", None),
+        ("sea", None),
     ],
 )
 def test_the_authors_spellings_are_understood(spelling, name):

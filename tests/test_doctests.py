@@ -75,7 +75,7 @@ def fit_shortly(model: PromptedCLIP, data: ClassificationDataset, **settings: An
 def usual(tmp_path_factory) -> dict[str, Any]:
     """What examples may take for given: a CLIP, four classes of a drawn dataset in two halves, a trained learner."""
     clip = load_clip(device="cpu")
-    data = open_dataset("chess", clip=clip).subset(range(4))
+    data = open_dataset("plants", clip=clip).subset(range(4))
     base, novel = data.subset([0, 1]), data.subset([2, 3])
     with seeded(1):
         model = PromptedCLIP(clip, MaPLe(clip), base.class_names)

@@ -26,8 +26,8 @@ EVERY = [(name, None) for name in TEMPLATES] + [("objects", variant) for variant
 
 
 def emoji(name, **options):
-    """A dataset of emoji; the prefix tells objects and faces from those of symbols."""
-    return open_dataset(f"emoji:{name}", **options)
+    """A dataset of emoji."""
+    return open_dataset(name, **options)
 
 
 def test_the_table_the_sentences_and_the_looks_have_the_same_eleven_datasets():
@@ -114,18 +114,20 @@ def test_all_that_decides_a_picture_is_part_of_the_version_of_the_code():
 # The door
 
 
-def test_without_the_prefix_objects_and_faces_are_still_those_of_symbols():
-    assert isinstance(open_dataset("sea"), Drawn)
-    assert isinstance(emoji("faces"), Drawn)
-    assert not isinstance(open_dataset("objects"), Drawn)
-    assert not isinstance(open_dataset("faces"), Drawn)
+def test_objects_and_faces_are_emoji_and_with_a_prefix_symbols():
+    for name in ("objects", "faces"):
+        symbols = open_dataset(f"glyphs:{name}")
+        assert isinstance(open_dataset(name), Drawn)
+        assert not isinstance(symbols, Drawn)
+        assert symbols.name == f"glyphs:{name}"
+    assert open_dataset("glyphs:zodiac").identity == open_dataset("zodiac").identity
 
 
 @pytest.mark.parametrize(
     "call, words",
     [
         (lambda: open_dataset("vehicels"), "unknown dataset 'vehicels': did you mean 'vehicles'"),
-        (lambda: emoji("chess"), "unknown dataset 'emoji:chess'"),
+        (lambda: emoji("seaa"), "unknown dataset 'seaa': did you mean 'sea'"),
         (lambda: emoji("sea", look="blury"), "unknown look 'blury': did you mean 'blurry'"),
         (lambda: emoji("sea", look=Look("blury", 0.5)), "unknown look 'blury': did you mean 'blurry'"),
         (lambda: emoji("sea", look=Look("blurry", 1.5)), r"must lie in 0\.\.1, got 1.5"),

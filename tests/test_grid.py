@@ -9,9 +9,10 @@ import torch
 
 from maple_lite import IVLP, METHODS, FrozenCLIP, MaPLe, PromptedCLIP, load_clip, seeded
 from maple_lite.datasets import DRAWN, open_dataset
-from maple_lite.datasets.glyphs.drawn import Drawn
+from maple_lite.datasets.emoji.drawn import Drawn
 from maple_lite.datasets.handwritten import Handwritten
 from maple_lite.experiments.ablations import ProgressiveCLIP, ReversedCoupling, coop_variants, maple_variants
+from maple_lite.experiments.benchmark import table_path
 from maple_lite.experiments.grid import (
     PROBE,
     SMALL,
@@ -26,7 +27,8 @@ from maple_lite.experiments.grid import (
 from maple_lite.experiments.plan import make_plan
 from maple_lite.experiments.published import read_results
 from maple_lite.experiments.run import make_learner
-from maple_lite.support.version import DECIDING, _bare, code_version
+from maple_lite.support.files import data_folder
+from maple_lite.support.version import DECIDING, _bare, _collect, class_version, code_version
 
 NAMES = ["cat", "big dog", "small red car"]
 
@@ -38,29 +40,29 @@ def tiny():
 
 def test_the_whole_evaluation_is_what_the_papers_report_with_three_seeds(tiny):
     found = {table: list_cells(table, tiny) for table in TABLES}
-    assert len(found["base-to-novel"]) == 11 * 7 * 3
-    assert len(found["transfer"]) == 7 * 3
+    assert len(found["base-to-novel"]) == 11 * len(METHODS) * 3
+    assert len(found["transfer"]) == len(METHODS) * 3
     variants = 1 + len(maple_variants(tiny))
     assert len(found["ablations"]) == variants * 3 * 3
-    assert len(found["few-shot"]) == (7 + 1 + len(coop_variants(2))) * 5 * 3 * 3
+    assert len(found["few-shot"]) == (len(METHODS) + 1 + len(coop_variants(2))) * 5 * 3 * 3
     assert {cell.dataset for cell in found["few-shot"]} == set(SMALL)
     sizes = {name: len(open_dataset(name).class_names) for name in DRAWN}
     assert sum(sizes[name] for name in SMALL) == sum(sorted(sizes.values())[:3])
 
 
 def test_seeds_come_one_after_the_other_and_the_longest_cell_first(tiny):
-    found = list_cells("base-to-novel", tiny, ["zodiac", "cards"], seeds=[1, 2])
-    assert [cell.seed for cell in found] == [1] * 14 + [2] * 14
-    efforts = [estimate_effort(cell, tiny) for cell in found[:14]]
+    found, n = list_cells("base-to-novel", tiny, ["sea", "animals"], seeds=[1, 2]), 2 * len(METHODS)
+    assert [cell.seed for cell in found] == [1] * n + [2] * n
+    efforts = [estimate_effort(cell, tiny) for cell in found[:n]]
     assert efforts == sorted(efforts, reverse=True)
-    assert (found[0].dataset, found[0].method) == ("cards", "cocoop")
+    assert (found[0].dataset, found[0].method) == ("animals", "cocoop")
 
 
 @pytest.mark.parametrize(
     "arguments, words",
     [
         (("base2novel",), "unknown table 'base2novel': did you mean 'base-to-novel'"),
-        (("transfer", ["zodiac"]), "unknown dataset of transfer 'zodiac': choose one of objects"),
+        (("transfer", ["sea"]), "unknown dataset of transfer 'sea': choose one of objects"),
         (("ablations", None, ["coop"]), "unknown method of ablations 'coop': choose one of maple"),
         (("few-shot", None, None, [1], [0]), "shots must be at least 1, got 0"),
     ],
@@ -72,12 +74,12 @@ def test_what_a_table_does_not_have_is_refused(tiny, arguments, words):
 
 
 def test_a_configuration_tells_every_setting_and_nothing_else(tiny):
-    cell = Cell("base-to-novel", "zodiac", "maple", "preset", 1, 16)
+    cell = Cell("base-to-novel", "sea", "maple", "preset", 1, 16)
     others = [
-        Cell("base-to-novel", "zodiac", "maple", "preset", 2, 16),
-        Cell("base-to-novel", "zodiac", "maple", "preset", 1, 8),
-        Cell("base-to-novel", "zodiac", "ivlp", "preset", 1, 16),
-        Cell("ablations", "zodiac", "maple", "depth: 2", 1, 16),
+        Cell("base-to-novel", "sea", "maple", "preset", 2, 16),
+        Cell("base-to-novel", "sea", "maple", "preset", 1, 8),
+        Cell("base-to-novel", "sea", "ivlp", "preset", 1, 16),
+        Cell("ablations", "sea", "maple", "depth: 2", 1, 16),
     ]
     assert digest_settings(cell, tiny) == digest_settings(Cell(*vars(cell).values()), tiny)
     assert len({digest_settings(each, tiny) for each in [cell, *others]}) == 5
@@ -86,19 +88,21 @@ def test_a_configuration_tells_every_setting_and_nothing_else(tiny):
 @pytest.mark.parametrize("table", TABLES)
 def test_the_settings_of_every_stored_cell_come_out_again(tiny, table):
     """A stored row tells its settings in eight digits: presets, plans and variants may not drift away from them."""
+    if not table_path(data_folder() / "results", table).is_file():
+        pytest.skip(f"{table} is not computed yet for the tiny CLIP that is shipped")
     rows = read_results(table).query("seed == 1").drop_duplicates(["dataset", "method", "variant", "shots"])
-    learned = rows[rows.method != "zeroshot"]  # whose class had another name then
-    for row in learned.itertuples():
+    for row in rows.itertuples():
         assert digest_settings(Cell(table, row.dataset, row.method, row.variant, 1, row.shots), tiny) == row.config
 
 
 def test_a_cell_measures_its_accuracies_time_and_parameters():
-    done = compute_cell(Cell("few-shot", "digits", "language", "preset", 1, 1), Where(threads=torch.get_num_threads()))
-    assert list(done.accuracies) == ["all"]
-    assert 10 < done.accuracies["all"] <= 100
+    cell = Cell("base-to-novel", "sea", "language", "preset", 1, 4)
+    done = compute_cell(cell, Where(threads=torch.get_num_threads()))
+    assert list(done.accuracies) == ["base", "novel", "hm"]
+    assert 10 < done.accuracies["base"] <= 100
     assert set(done.measured) == {"seconds", "cpu_seconds", "parameters", "config"}
     assert done.measured["parameters"] == sum(weight.numel() for weight in done.learner.parameters())
-    probe = compute_cell(Cell("few-shot", "digits", PROBE, "preset", 1, 16), Where(threads=torch.get_num_threads()))
+    probe = compute_cell(Cell("few-shot", "sea", PROBE, "preset", 1, 16), Where(threads=torch.get_num_threads()))
     assert probe.learner is None
     assert probe.accuracies["all"] > 80
 
@@ -108,7 +112,7 @@ def images_of(clip):
 
 
 def made(variant, clip):
-    plan = variant.apply(make_plan("maple", open_dataset("zodiac", clip=clip), clip))
+    plan = variant.apply(make_plan("maple", open_dataset("sea", clip=clip), clip))
     return PromptedCLIP(plan.clip, make_learner(plan), NAMES)
 
 
@@ -121,7 +125,7 @@ def test_every_variant_trains_all_its_parameters(clip):
 
 
 def test_every_variant_differs_from_the_preset_in_its_factor_alone(clip):
-    plain = make_plan("maple", open_dataset("zodiac", clip=clip), clip)
+    plain = make_plan("maple", open_dataset("sea", clip=clip), clip)
     for variant in maple_variants(clip).values():
         plan = variant.apply(plain)
         changed = {name for name, value in plan.learner_kwargs.items() if value != plain.learner_kwargs[name]}
@@ -180,7 +184,32 @@ def test_the_code_version_ignores_comments_and_sees_code(monkeypatch):
     assert len(code_version()) == 8
 
 
-def test_every_module_that_defines_a_learner_a_picture_or_a_training_step_decides():
-    data = [Drawn, Handwritten, open_dataset]
-    for thing in [*METHODS.values(), FrozenCLIP, PromptedCLIP, ProgressiveCLIP, *data, compute_cell]:
+MODULE = """
+from maple_lite.learners import first_prompt
+SCALE = 2
+class Other: ...
+def helper(x): return SCALE * x
+class Own:
+    def f(self): return helper(first_prompt)
+"""
+
+
+def test_the_version_of_a_class_is_that_of_all_that_it_is_made_of(tmp_path):
+    def found_in(source):
+        file, found = tmp_path / f"{len(list(tmp_path.iterdir()))}.py", {}
+        file.write_text(source)
+        _collect(str(file), "Own", found)
+        return {name: code for (_, name), code in found.items()}
+
+    plain = found_in(MODULE)
+    assert {"Own", "helper", "SCALE", "first_prompt"} <= set(plain)
+    assert "Other" not in plain
+    assert found_in(MODULE.replace("class Other: ...", "class Another: ...")) == plain
+    assert found_in(MODULE.replace("SCALE = 2", "SCALE = 3")) != plain
+    kinds = [*METHODS.values(), ReversedCoupling]
+    assert len({class_version(kind) for kind in kinds}) == len(kinds)
+
+
+def test_every_module_that_defines_a_picture_or_a_training_step_decides():
+    for thing in [FrozenCLIP, PromptedCLIP, ProgressiveCLIP, Drawn, Handwritten, compute_cell]:
         assert inspect.getmodule(thing).__name__.removeprefix("maple_lite.").replace(".", "/") in DECIDING

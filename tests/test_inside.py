@@ -7,10 +7,11 @@ from torch.utils.data import TensorDataset
 
 from maple_lite import IVLP, CoOp, PromptedCLIP, PromptLearner, seeded
 from maple_lite.analysis.features import feature_map, features, gain_by_frequency, pretraining_frequencies, project
-from maple_lite.datasets import DRAWN, open_dataset
+from maple_lite.datasets import DRAWN, HANDWRITTEN, open_dataset
+from maple_lite.datasets.glyphs import drawn as glyphs
 from maple_lite.evaluation import accuracy
 
-NAMES = ["snowman", "anchor", "ankh"]
+NAMES = ["snowman", "anchor", "fox"]
 
 
 @pytest.fixture
@@ -64,10 +65,11 @@ def test_tsne_keeps_far_groups_apart_and_follows_its_seed():
 
 
 def test_frequencies_are_of_every_symbol_and_sum_to_one():
-    known = pretraining_frequencies()
-    assert known.index.is_unique
-    assert known.sum() == pytest.approx(1, abs=1e-6)  # the file is rounded
-    assert {name for dataset in DRAWN for name in open_dataset(dataset).class_names} == set(known.index)
+    for clip, sets in (("tiny", [*DRAWN, HANDWRITTEN]), ("glyphs", glyphs.KIND.names)):
+        known = pretraining_frequencies(clip)
+        assert known.index.is_unique
+        assert known.sum() == pytest.approx(1, abs=1e-6)  # the file is rounded
+        assert {name for dataset in sets for name in open_dataset(dataset).class_names} == set(known.index)
 
 
 def test_gains_are_differences_whose_mean_is_the_gain_of_accuracy(models, data):
@@ -87,7 +89,7 @@ def test_refusals_say_what_to_do(clip, models, data):
     other = PromptedCLIP(clip, PromptLearner(), NAMES[::-1])
     with pytest.raises(ValueError, match="both models need the same class names"):
         gain_by_frequency(models["before"], other, data)
-    with pytest.raises(ValueError, match="unknown class of the frequencies 'ankh'"):
+    with pytest.raises(ValueError, match="unknown class of the frequencies 'fox'"):
         gain_by_frequency(*models.values(), data, frequencies={"snowman": 0.5, "anchor": 0.5})
     with pytest.raises(ValueError, match="models is empty"):
         feature_map({}, data)

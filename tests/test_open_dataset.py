@@ -8,7 +8,6 @@ from layouts import lay_out, picture
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import CATALOG, DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
-from maple_lite.datasets.emoji import drawn as emoji
 from maple_lite.datasets.opening import DEFAULTS, KINDS
 from maple_lite.experiments.targets import transfer_targets
 from maple_lite.support.small import small_open_clip
@@ -33,7 +32,7 @@ def other_clip():
     return FrozenCLIP(model)
 
 
-EVERY_KIND = ["zodiac", HANDWRITTEN, "eurosat", "./pets"]
+EVERY_KIND = ["sea", HANDWRITTEN, "eurosat", "./pets"]
 
 
 @pytest.mark.parametrize("name", EVERY_KIND)
@@ -70,12 +69,12 @@ def test_images_have_the_clips_size_mean_and_standard_deviation(here, clip, othe
         pictures.append(images * std + mean)
     assert data.mean == (0.5, 0.4, 0.3)
     torch.testing.assert_close(*pictures, atol=1e-6, rtol=0)  # one rounding each way
-    usual = 48 if name in ("zodiac", HANDWRITTEN) else 224
+    usual = 48 if name in ("sea", HANDWRITTEN) else 224
     assert open_dataset(name, "datasets").batch([0])[0].shape == (1, 3, usual, usual)
 
 
 def test_a_resolution_replaces_the_clips(clip):
-    assert open_dataset("zodiac", clip=clip, resolution=20).batch([0])[0].shape == (1, 3, 20, 20)
+    assert open_dataset("sea", clip=clip, resolution=20).batch([0])[0].shape == (1, 3, 20, 20)
     assert open_dataset(HANDWRITTEN, resolution=20).batch([0])[0].shape == (1, 3, 20, 20)
 
 
@@ -91,8 +90,8 @@ OPTIONS = {
     "skip_damaged": True,
 }
 APPLY = {  # which of them a kind has
-    "objects": {"style", "variant", "resolution"},
-    "emoji:objects": {"look", "variant", "resolution"},
+    "objects": {"look", "variant", "resolution"},
+    "glyphs:objects": {"style", "variant", "resolution"},
     HANDWRITTEN: {"resolution"},
     "eurosat": {"template", "augment", "skip_damaged"},
     "./pets": {"template", "test_share", "split_seed", "augment", "skip_damaged"},
@@ -120,7 +119,7 @@ def test_every_option_of_the_door_is_one_of_a_kind_and_has_the_default_that_is_s
 
 
 def test_a_name_wins_over_a_folder_of_that_name(here, clip):
-    for name in ("zodiac", "eurosat"):
+    for name in ("sea", "eurosat"):
         for i in range(2):
             picture(here / name / "cat" / f"{i}.png")
             picture(here / name / "dog" / f"{i}.png")
@@ -131,29 +130,32 @@ def test_a_name_wins_over_a_folder_of_that_name(here, clip):
 
 
 def test_mistakes_are_answered_with_what_to_do(clip):
-    for wrong, close in (("zodiak", "zodiac"), ("eurosatt", "eurosat"), ("hand-written", HANDWRITTEN)):
+    for wrong, close in (("seaa", "sea"), ("eurosatt", "eurosat"), ("hand-written", HANDWRITTEN)):
         with pytest.raises(ValueError, match=f"unknown dataset '{wrong}': did you mean.* '{close}'"):
             open_dataset(wrong)
     with pytest.raises(ValueError, match="root must be a folder, got a FrozenCLIP: pass the CLIP as clip="):
-        open_dataset("zodiac", clip)
+        open_dataset("sea", clip)
 
 
 def test_a_name_means_one_dataset():
     names = [name for kind in KINDS for name in kind.names]
-    assert len(set(names)) == len(names) == len(DRAWN) + len(emoji.TEMPLATES) + 1 + len(CATALOG)
+    assert len(set(names)) == len(names) == 2 * len(DRAWN) + 1 + len(CATALOG)
 
 
 # What a transfer is tested on
 
 
 def test_the_targets_of_a_drawn_source_are_the_other_drawn_sets_or_its_variants(clip):
-    targets, left_out = transfer_targets("cross-dataset", open_dataset("zodiac"), clip)
-    assert set(targets) == {*DRAWN, HANDWRITTEN} - {"zodiac"}
+    targets, left_out = transfer_targets("cross-dataset", open_dataset("sea"), clip)
+    assert set(targets) == {*DRAWN, HANDWRITTEN} - {"sea"}
     assert left_out == []
     assert {data.resolution for data in targets.values()} == {32}
     targets, _ = transfer_targets("domain-generalisation", open_dataset("objects"), clip)
     assert {name: data.variant for name, data in targets.items()} == {name: name for name in VARIANTS}
-    assert transfer_targets("domain-generalisation", open_dataset("zodiac"), clip) == ({}, [])
+    assert transfer_targets("domain-generalisation", open_dataset("sea"), clip) == ({}, [])
+    symbols = transfer_targets("cross-dataset", open_dataset("glyphs:objects"), clip)[0]
+    assert {"glyphs:faces", "zodiac", HANDWRITTEN} <= set(symbols)
+    assert "sea" not in symbols
 
 
 def test_the_targets_of_photographs_are_those_in_the_folder(here, clip, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
@@ -22,6 +23,7 @@ from maple_lite.course.plots import (
     plot_predictions,
     plot_probabilities,
     plot_prompts,
+    plot_reliability,
 )
 from maple_lite.datasets import open_dataset
 
@@ -70,7 +72,7 @@ def test_figures_draw_on_the_axes_given_or_on_the_current_one():
         lambda **kwargs: plot_probabilities({"a": 0.6, "b": 0.4}, **kwargs),
         lambda **kwargs: plot_base_to_novel(ACCURACIES, **kwargs),
         lambda **kwargs: plot_prompts((3, 3), (2, 2), **kwargs),
-        lambda **kwargs: plot_picture(open_dataset("zodiac", resolution=16), 0, **kwargs),
+        lambda **kwargs: plot_picture(open_dataset("sea", resolution=16), 0, **kwargs),
     ]
     for draw in draws:
         given, current = plt.subplots(2)[1]
@@ -78,6 +80,17 @@ def test_figures_draw_on_the_axes_given_or_on_the_current_one():
         assert not current.patches
         assert not current.lines
         assert draw() is current
+
+
+def test_a_reliability_diagram_has_a_bar_per_bin_with_images_and_says_the_error():
+    table = pd.DataFrame(
+        {"low": [0, 50], "high": [50, 100], "images": [0, 4], "confidence": [np.nan, 80.0], "accuracy": [np.nan, 75.0]}
+    )
+    ax = plot_reliability(table, method="maple")
+    assert [bar.get_height() for bar in ax.patches] == [80.0, 75.0]  # what the model believes, and what is true
+    assert ax.get_title() == "MaPLe: ECE 5.0%"
+    assert count(ax, COLOURS["maple"]) == 1
+    assert plot_reliability(table, ax=plt.figure().gca()).get_title() == "ECE 5.0%"
 
 
 def test_loss_has_a_point_per_step_and_a_mean_per_epoch():
@@ -101,11 +114,12 @@ def test_probabilities_are_percent_largest_first_and_the_truth_is_marked():
 
 
 def test_predictions_stand_under_their_pictures():
-    zodiac = open_dataset("zodiac", resolution=16)
-    figure = plot_predictions(zodiac, [0, 50], [{"aries": 0.9, "leo": 0.1}, {"taurus": 0.3, "leo": 0.7}])
-    assert [texts(ax) for ax in figure.axes[:2]] == [["aries"], ["taurus"]]
+    sea = open_dataset("sea", resolution=16)
+    first, second, *_, last = sea.class_names
+    figure = plot_predictions(sea, [0, 50], [{first: 0.9, last: 0.1}, {second: 0.3, last: 0.7}])
+    assert [texts(ax) for ax in figure.axes[:2]] == [[first], [second]]
     labels = [[label.get_text() for label in ax.get_yticklabels()] for ax in figure.axes[2:]]
-    assert labels == [["✓ aries", "leo"], ["leo", "✓ taurus"]]
+    assert labels == [[f"✓ {first}", last], [last, f"✓ {second}"]]
 
 
 def test_base_to_novel_has_a_bar_per_method_and_split_in_the_colour_of_the_method():

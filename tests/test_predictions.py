@@ -45,7 +45,7 @@ def test_top_shows_no_more_than_there_are(clip, files):
 
 
 def test_the_tiny_clip_names_a_drawn_file_rightly(tmp_path):
-    clip, data = load_clip("tiny", device="cpu"), open_dataset("zodiac", resolution=48, style="clean")
+    clip, data = load_clip("tiny", device="cpu"), open_dataset("sea", resolution=48, look="clean")
     for label in range(3):
         picture = data.pictures(torch.tensor([label]), torch.tensor([0]))[0]
         Image.fromarray((255 * picture.permute(1, 2, 0)).byte().numpy()).save(tmp_path / f"{label}.png")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from maple_lite.datasets import DRAWN
 from maple_lite.experiments.published import compare_methods, read_paper, read_results
 from maple_lite.experiments.summaries import (
     average_costs,
@@ -24,15 +25,15 @@ from maple_lite.experiments.summaries import (
 from maple_lite.protocol import harmonic_mean
 
 ROWS = [
-    ("coop", "zodiac", 1, "base", 80.0),
-    ("coop", "zodiac", 2, "base", 90.0),
-    ("coop", "zodiac", 1, "novel", 60.0),
-    ("coop", "zodiac", 2, "novel", 62.0),
-    ("coop", "zodiac", 1, "hm", 68.0),
-    ("coop", "zodiac", 2, "hm", 73.0),
-    ("zeroshot", "zodiac", 1, "base", 50.0),
-    ("zeroshot", "zodiac", 1, "novel", 55.0),
-    ("zeroshot", "zodiac", 1, "hm", 52.0),
+    ("coop", "plants", 1, "base", 80.0),
+    ("coop", "plants", 2, "base", 90.0),
+    ("coop", "plants", 1, "novel", 60.0),
+    ("coop", "plants", 2, "novel", 62.0),
+    ("coop", "plants", 1, "hm", 68.0),
+    ("coop", "plants", 2, "hm", 73.0),
+    ("zeroshot", "plants", 1, "base", 50.0),
+    ("zeroshot", "plants", 1, "novel", 55.0),
+    ("zeroshot", "plants", 1, "hm", 52.0),
     ("maple", "cards", 1, "base", 10.0),
 ]
 
@@ -61,8 +62,8 @@ def test_what_is_not_stored_is_named(data):
         read_results("second")
     with pytest.raises(ValueError, match="unknown method 'maple': choose one of coop, zeroshot"):
         compare_methods(["maple"])
-    with pytest.raises(ValueError, match="unknown dataset 'zodiacs': did you mean 'zodiac'"):
-        compare_methods(["coop"], dataset="zodiacs")
+    with pytest.raises(ValueError, match="unknown dataset 'plantz': did you mean 'plants'"):
+        compare_methods(["coop"], dataset="plantz")
 
 
 def test_published_tables_have_our_names_of_methods():
@@ -159,10 +160,15 @@ def test_costs_are_means_over_runs_beside_the_harmonic_mean_of_averages():
     assert table.hm["zeroshot"] == pytest.approx(harmonic_mean(40, 50))
 
 
-def test_shifts_are_clean_minus_own_style_of_the_eleven_drawn_datasets():
-    table = compute_shifts(read_results("zero-shot")).set_index("dataset")
-    assert len(table) == 11
-    assert table.loc["objects"].tolist() == pytest.approx([99.0, 43.854, 99.0 - 43.854])
+def test_shifts_are_clean_minus_own_look_of_the_eleven_drawn_datasets():
+    stored = read_results("zero-shot")
+    table = compute_shifts(stored).set_index("dataset")
+    assert table.index.tolist() == list(DRAWN)
+    first = stored.iloc[0]
+    assert table.loc["objects"].tolist() == pytest.approx([first.clean, first.own, first.clean - first.own])
+    symbols = compute_shifts(read_results("glyphs/zero-shot")).set_index("dataset")
+    assert len(symbols) == 11
+    assert symbols.loc["objects"].tolist() == pytest.approx([99.0, 43.854, 99.0 - 43.854])
 
 
 def test_rank_correlation_equals_scipys():

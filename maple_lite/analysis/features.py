@@ -12,6 +12,7 @@ from sklearn.manifold import TSNE
 from torch import Tensor
 
 from maple_lite.evaluation import per_class_accuracy
+from maple_lite.loading import OWN
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.support.batches import MapStyle
 from maple_lite.support.files import data_folder
@@ -64,9 +65,10 @@ def project(values: Tensor, projection: str = "pca", seed: int = 0) -> np.ndarra
     return TSNE(2, perplexity=min(30, (count - 1) / 3), **start).fit_transform(values.numpy())
 
 
-def pretraining_frequencies() -> pd.Series:
-    """How often the tiny CLIP saw every symbol in pretraining, by its name; they sum to 1."""
-    return pd.read_csv(data_folder() / "tiny-clip" / "frequencies.csv", index_col="symbol").frequency
+def pretraining_frequencies(name: str = "tiny") -> pd.Series:
+    """How often a CLIP of this project ("tiny" or "glyphs") saw every thing in pretraining, by name; they sum to 1."""
+    folder = data_folder() / OWN[require_name("CLIP", name, OWN)]
+    return pd.read_csv(folder / "frequencies.csv", index_col=0).frequency
 
 
 def gain_by_frequency(

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 
 from maple_lite.course.ladder import plot_ladder
 from maple_lite.course.plots.gallery import COLUMNS, plot_gallery
-from maple_lite.datasets import DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
-from maple_lite.datasets.glyphs.styles import STYLES
+from maple_lite.datasets import ClassificationDataset
+from maple_lite.datasets.emoji.gallery import write_galleries
 
 INCH = 0.9  # width of one picture
-DPI, FINE = 90, 150  # of pictures, and of small print
+FINE = 150  # dots per inch of small print
 
 
 def plot_galleries(datasets: dict[str, ClassificationDataset], columns: int = COLUMNS) -> Figure:
@@ -31,26 +31,19 @@ def plot_galleries(datasets: dict[str, ClassificationDataset], columns: int = CO
     return figure
 
 
-def write_galleries(folder: str | Path) -> list[Path]:
-    """Writes `datasets.png`, `variants.png` and `ladder.png` of the README into `folder` and returns their paths."""
-    sets = {f"{name} ({STYLES[name].kind})": open_dataset(name) for name in DRAWN}
-    sets[f"{HANDWRITTEN} (scikit-learn's digits)"] = open_dataset(HANDWRITTEN)
-    variants = {
-        f"objects, {name} ({style.kind})": open_dataset("objects", variant=name) for name, style in VARIANTS.items()
-    }
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    figures = {"datasets": (plot_galleries(sets), DPI), "variants": (plot_galleries(variants), DPI)}
-    figures["ladder"] = plot_ladder(), FINE
-    paths = []
-    for name, (figure, dpi) in figures.items():
-        paths.append(Path(folder) / f"{name}.png")
-        figure.savefig(paths[-1], dpi=dpi)
-        plt.close(figure)
-    return paths
+def write_ladder(folder: str | Path) -> Path:
+    """Writes `ladder.png` into `folder` and returns its path."""
+    path = Path(folder) / "ladder.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure = plot_ladder()
+    figure.savefig(path, dpi=FINE)
+    plt.close(figure)
+    return path
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write the galleries of the README.")
-    parser.add_argument("folder", help="where datasets.png, variants.png and ladder.png go")
-    for path in write_galleries(parser.parse_args().folder):
+    parser = argparse.ArgumentParser(description="Write the galleries and the ladder of the README.")
+    parser.add_argument("folder", help="where datasets.png, variants.png, looks.png, everything.png and ladder.png go")
+    folder = parser.parse_args().folder
+    for path in [*write_galleries(folder), write_ladder(folder)]:
         print(path)

@@ -18,7 +18,7 @@ SHOWN = ("zeroshot", "coop", "maple")
 GAIN = 4.0  # points that training must bring on base classes; without any, MaPLe is within 2 of zero-shot CLIP
 
 
-def selfcheck(dataset: str = "zodiac", seed: int = 1) -> list[str]:
+def selfcheck(dataset: str = "plants", seed: int = 1) -> list[str]:
     """The lines of a report: MaPLe and CoOp trained here on the tiny CLIP, beside zero-shot CLIP, in percent.
 
     RuntimeError if MaPLe is not better on the base classes than zero-shot CLIP by GAIN: then training does not work.

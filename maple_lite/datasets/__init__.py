@@ -1,7 +1,6 @@
 """Datasets: `open_dataset` opens drawn ones, handwritten digits, the papers' fifteen, and your own pictures."""
 
-from maple_lite.datasets.glyphs.drawn import DRAWN
-from maple_lite.datasets.glyphs.styles import VARIANTS
+from maple_lite.datasets.emoji.drawn import DRAWN, VARIANTS
 from maple_lite.datasets.handwritten import NAME as HANDWRITTEN
 from maple_lite.datasets.opening import open_dataset
 from maple_lite.datasets.photos.catalog import CATALOG, ROOT, datasets_root

@@ -94,9 +94,9 @@ class Balanced(Dataset[tuple[Tensor, int]]):
         Raises ValueError for an unknown class, one that is named twice, or none at all.
 
         >>> from maple_lite import base_and_novel, open_dataset
-        >>> base, novel = base_and_novel(12)
-        >>> open_dataset("zodiac").subset(novel).class_names[0]
-        'libra'
+        >>> base, novel = base_and_novel(24)
+        >>> open_dataset("sea").subset(novel).class_names[0]
+        'ring buoy'
         """
         places = class_places(self.name, self.class_names, class_ids)
         return replace(self, class_ids=tuple(self.class_ids[place] for place in places))

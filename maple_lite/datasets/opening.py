@@ -1,4 +1,4 @@
-"""The one door to data: drawn symbols and emoji, handwritten digits, the papers' fifteen, and your own pictures."""
+"""The one door to data: drawn emoji and symbols, handwritten digits, the papers' fifteen, and your own pictures."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import handwritten
 from maple_lite.datasets.emoji import drawn as emoji
 from maple_lite.datasets.emoji.looks import Look
-from maple_lite.datasets.glyphs import drawn
+from maple_lite.datasets.glyphs import drawn as glyphs
 from maple_lite.datasets.glyphs.styles import Style
 from maple_lite.datasets.kinds import Kind
 from maple_lite.datasets.photos.opening import OWN, PAPERS
 from maple_lite.protocol import ClassificationDataset
 from maple_lite.support.names import require_name
 
-KINDS = (drawn.KIND, emoji.KIND, handwritten.KIND, PAPERS, OWN)
+KINDS = (emoji.KIND, glyphs.KIND, handwritten.KIND, PAPERS, OWN)
 """All kinds of datasets, in the order in which a name is looked up. A new kind is registered here."""
 
 DEFAULTS = {"split_seed": 0, "augment": True, "skip_damaged": False}  # of options; the others are None
@@ -42,19 +42,19 @@ def open_dataset(
     Images have the size, mean and standard deviation that `clip` needs. Without a CLIP they have OpenAI's mean and
     standard deviation, and 48 pixels if they are drawn, 224 if they are photographs.
 
-    *Drawn datasets and handwritten digits* ("zodiac", "objects", "handwritten") need no files. `style` is the name of
-    another style than the dataset's own, "clean" for none. `variant` chooses other pictures of objects: "v2", "sketch",
+    *Drawn datasets and handwritten digits* ("sea", "objects", "handwritten") need no files. `look` is the name of
+    another look than the dataset's own, "clean" for none. `variant` chooses other pictures of objects: "v2", "sketch",
     "a" or "r". `resolution`, in pixels, replaces the CLIP's.
 
-    *Datasets of emoji* ("sea", "animals", "emoji:objects", "emoji:faces") are drawn as well. `look` is the name of
-    another look than the dataset's own, "clean" for none. `variant` and `resolution` are as above. "emoji:" may stand
-    before each of their names. Objects and faces need it, because the symbols have datasets of these names, too.
+    *Datasets of symbols* ("zodiac", "chess", "glyphs:objects", "glyphs:faces") are drawn as well. `style` is the name
+    of another style than the dataset's own, "clean" for none. `variant` and `resolution` are as above. "glyphs:" may
+    stand before each of their names. Objects and faces need it, because the emoji have datasets of these names, too.
 
     *The papers' fifteen* ("eurosat", "OxfordPets", "ImageNet-A") lie below `root`, in the layout of the CoOp
     repository. Without `root`, the environment variable MAPLE_LITE_DATASETS names that folder.
 
     *Your own pictures* are opened by their path: a `Path`, or a str that has a "/", ends in ".csv" or is not the name
-    of a dataset. ("./zodiac" is your folder, "zodiac" the drawn dataset.) The path is a folder with a folder per class,
+    of a dataset. ("./sea" is your folder, "sea" the drawn dataset.) The path is a folder with a folder per class,
     or with train/ and test/ of such. Or it is a CSV with the columns path and class, and perhaps split; its paths
     start in `root`, or else beside the CSV. If you have made no test set, `test_share` (0.3) of each class is held out
     for testing, drawn by `split_seed`.
@@ -68,10 +68,10 @@ def open_dataset(
     option that does not apply to this kind of dataset. Raises ImportError if a package of fonts that emoji are drawn
     with is missing or of another version.
 
-    >>> zodiac = open_dataset("zodiac")
-    >>> images, labels = zodiac.train(shots=16, seed=1).batch(range(4))     # [4, 3, 48, 48], [4]
-    >>> len(zodiac.class_names)
-    12
+    >>> sea = open_dataset("sea")
+    >>> images, labels = sea.train(shots=16, seed=1).batch(range(4))     # [4, 3, 48, 48], [4]
+    >>> len(sea.class_names)
+    24
     >>> eurosat = open_dataset("eurosat", root="datasets", clip=clip)  # doctest: +SKIP
     """
     if isinstance(root, FrozenCLIP):
@@ -98,7 +98,7 @@ def open_dataset(
 def find_kind(name_or_path: str | Path) -> tuple[Kind, str]:
     """The kind of a dataset and its name there; ValueError, with the close names, for a name that no kind has.
 
-    A name wins over a folder of that name; "./zodiac" and `Path("zodiac")` are the folder.
+    A name wins over a folder of that name; "./sea" and `Path("sea")` are the folder.
 
     >>> find_kind("ImageNet-A")[1]
     'imagenet_a'

@@ -63,7 +63,7 @@ def benchmark(
     trained prompts in FOLDER/learners. Raises ValueError for unknown names and tables of another version, OSError for a
     cluster that cannot be reached or a folder that cannot be written, RuntimeError for a worker that died.
 
-    >>> benchmark(["base-to-novel"], ["zodiac"], ["zeroshot", "maple"])["base-to-novel"]  # doctest: +SKIP
+    >>> benchmark(["base-to-novel"], ["sea"], ["zeroshot", "maple"])["base-to-novel"]  # doctest: +SKIP
     """
     where, folder = where or Where(), Path(folder).expanduser()
     clip, here = clip_at(where.model, where.pretrained, where.device), read_versions(where)
@@ -164,7 +164,7 @@ def _run(
 
 
 def learner_file(cell: Cell) -> str:
-    """The file of a cell's learner, such as "zodiac-maple-seed1.safetensors"; it names the shots unless they are 16."""
+    """The file of a cell's learner, such as "sea-maple-seed1.safetensors"; it names the shots unless they are 16."""
     shots = "" if cell.shots == SHOTS else f"-{cell.shots}shots"
     return f"{cell.dataset}-{cell.method}{shots}-seed{cell.seed}.safetensors"
 

@@ -25,6 +25,7 @@ from maple_lite.presets import SHOTS
 from maple_lite.prompted import PromptedCLIP
 from maple_lite.support.files import file_stem
 from maple_lite.support.names import require_count, require_name
+from maple_lite.support.version import class_version
 from maple_lite.training import image_features
 
 TABLES = {
@@ -36,7 +37,7 @@ TABLES = {
 """The tables of the evaluation, and the task of each one's plans. Transfer is tested on other domains, too."""
 PROBE = "probe"  # a linear probe of the image features, beside the seven learners in few-shot curves
 SOURCE = "objects"  # of transfer
-SMALL = ("zodiac", "chess", "digits")  # the three datasets with the fewest classes: those of curves and ablations
+SMALL = ("sea", "plants", "fruits")  # the three datasets with the fewest classes: those of curves and ablations
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,11 @@ def clip_at(model: str, pretrained: str | None, device: str) -> FrozenCLIP:
 
 
 def digest_settings(cell: Cell, clip: FrozenCLIP) -> str:
-    """Eight hexadecimal digits of all settings of a cell."""
+    """Eight hexadecimal digits of all settings of a cell, the code of its learner among them."""
     plan, about = plan_cell(cell, clip), {"task": file_stem(cell.table), **asdict(cell)}
     del about["table"]
-    settings = None if cell.method == PROBE else [plan.kind.__name__, plan.learner_kwargs, plan.fit_kwargs]
+    learner = [plan.kind.__name__, class_version(plan.kind), plan.learner_kwargs, plan.fit_kwargs]
+    settings = None if cell.method == PROBE else learner
     return hashlib.sha256(json.dumps([about, settings], sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -17,6 +17,7 @@ from maple_lite.support.names import require_count, require_name
 
 TRANSFER = ("cross-dataset", "domain-generalisation")
 NEEDED = ("epochs", "lr", "batch_size")  # settings of `fit` that have no default
+SENTENCE = "sentence"  # a setting of learners that need the zero-shot sentence of the dataset
 PUBLISHED, DERIVED, GIVEN = "as published", "derived, unpublished", "given by you"
 Targets = Iterable[ClassificationDataset] | Mapping[str, ClassificationDataset]
 
@@ -108,19 +109,22 @@ def make_plan(
 ) -> Plan:
     """The Plan of one run; the arguments are those of `train`. Nothing is trained, and no picture is read.
 
+    A class of learners whose constructor has a setting `sentence` gets the zero-shot sentence of `data` for it.
     Raises ValueError for a method, task, setting, seed or target that cannot be.
 
-    >>> plan = make_plan("maple", open_dataset("zodiac", clip=clip), clip)
+    >>> plan = make_plan("maple", open_dataset("sea", clip=clip), clip)
     >>> print(plan)
     >>> run = execute(plan)
     """
     kind, ancestor = find_learner(method)
     require_name("task", task, TASKS)
     if not isinstance(data, ClassificationDataset):
-        raise ValueError(f"data must be a dataset such as open_dataset('zodiac'), got {data!r}.")
+        raise ValueError(f"data must be a dataset such as open_dataset('sea'), got {data!r}.")
     shots, seed = require_count("shots", shots), require_count("seed", seed, 0)
     defaults, settings = preset(ancestor, task, shots, None if data.own else data.name, clip) if ancestor else ({}, {})
     takes = list_settings(kind)
+    if SENTENCE in (takes or ()):
+        defaults = {SENTENCE: data.template, **defaults}
     plan = Plan(
         kind,
         task,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
 from maple_lite.datasets.photos.catalog import dataset_name
 from maple_lite.experiments.plan import TRANSFER
-from maple_lite.learners import METHODS
+from maple_lite.learners import METHODS, SEVEN
 from maple_lite.support.files import data_folder, file_stem
 from maple_lite.support.names import require_name
 
@@ -20,22 +20,22 @@ OURS = {"CLIP": "zeroshot", "DeepLanguage": "language"}  # the papers' other nam
 def read_results(name: str) -> pd.DataFrame:
     """The stored table of a name; FileNotFoundError that names the tables there are.
 
-    >>> read_results("base-to-novel")       # data/results/base_to_novel.csv
+    >>> read_results("glyphs/base-to-novel")       # data/results/glyphs/base_to_novel.csv
     """
-    folder = data_folder() / "results"
-    file = folder / f"{file_stem(name)}.csv"
+    file = data_folder() / "results" / f"{file_stem(name)}.csv"
+    folder = file.parent
     if not file.is_file():
         there = ", ".join(sorted(path.stem.replace("_", "-") for path in folder.glob("*.csv"))) or "none"
         raise FileNotFoundError(f"no stored results {name!r} in {folder}: the tables there are: {there}.")
     return pd.read_csv(file)
 
 
-def compare_methods(methods: Sequence[str], dataset: str = "zodiac", name: str = "base-to-novel") -> pd.DataFrame:
+def compare_methods(methods: Sequence[str], dataset: str = "plants", name: str = "base-to-novel") -> pd.DataFrame:
     """A row (method, base, novel, hm) in percent per method, in their order: stored means over seeds on a dataset.
 
     `hm` is the mean of the seeds' harmonic means. Raises ValueError for a method or dataset that is not in the table.
 
-    >>> compare_methods(["zeroshot", "coop"]).method.tolist()
+    >>> compare_methods(["zeroshot", "coop"], "zodiac", "glyphs/base-to-novel").method.tolist()
     ['zeroshot', 'coop']
     """
     table = read_results(name)
@@ -48,14 +48,14 @@ def compare_methods(methods: Sequence[str], dataset: str = "zodiac", name: str =
     return ordered.rename_axis(columns=None).reset_index()
 
 
-def read_paper(name: str) -> pd.DataFrame:
-    """The papers' table of a name, with our names of methods and without the methods that the course does not build.
+def read_paper(name: str, methods: Collection[str] = SEVEN) -> pd.DataFrame:
+    """The papers' rows of some methods, by default of the seven that the course builds; with our names of methods.
 
     >>> read_paper("base-to-novel-average")      # columns method, base, novel, hm, epochs
     """
     table = pd.read_csv(data_folder() / "paper" / f"{file_stem(name)}.csv")
     table["method"] = [OURS.get(method, method.lower()) for method in table.method]
-    return table[table.method.isin(METHODS)].reset_index(drop=True)
+    return table[table.method.isin(list(methods))].reset_index(drop=True)
 
 
 def find_published(method: str, dataset: str, task: str) -> pd.DataFrame:
@@ -69,7 +69,7 @@ def find_published(method: str, dataset: str, task: str) -> pd.DataFrame:
     own, halves = dataset_name(dataset), task == "base-to-novel"
     if task not in PRINTED or own is None or method not in METHODS or (not halves and own != SOURCE):
         return pd.DataFrame({"split": [], "accuracy": []})
-    table = read_paper(task)
+    table = read_paper(task, METHODS)
     rows = table[table.method == method].assign(dataset=lambda frame: frame.dataset.map(dataset_name))
     if not halves:
         return rows.rename(columns={"dataset": "split"})[["split", "accuracy"]].reset_index(drop=True)

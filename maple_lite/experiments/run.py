@@ -65,7 +65,7 @@ def train(
     batch_size. `chunk` bounds the memory of many classes (see PromptedCLIP), `precision` and `checkpoint` are those of
     `fit`. Raises ValueError for unknown names, settings and samples that cannot be, RuntimeError when memory runs out.
 
-    >>> run = train("maple", open_dataset("zodiac", clip=clip), clip, seed=1)
+    >>> run = train("maple", open_dataset("sea", clip=clip), clip, seed=1)
     >>> run.table.columns.tolist()
     ['split', 'accuracy', 'paper']
     """

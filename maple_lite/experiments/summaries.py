@@ -24,7 +24,7 @@ def keep_complete(results: pd.DataFrame) -> pd.DataFrame:
 
     Raises ValueError if no dataset is complete.
 
-    >>> average_over_datasets(keep_complete(read_results("base-to-novel")))
+    >>> average_over_datasets(keep_complete(read_results("glyphs/base-to-novel")))
     """
     runs = [column for column in CELL if column in results]
     cells = results.drop_duplicates(["dataset", *runs]).groupby("dataset").size()
@@ -41,7 +41,7 @@ def average_over_seeds(results: pd.DataFrame, *by: str) -> pd.DataFrame:
     Raises ValueError if a seed lacks a dataset of its group, or if several methods, variants, splits or shots would be
     averaged.
 
-    >>> average_over_seeds(drop_variants(read_results("few-shot")), "method", "shots")
+    >>> average_over_seeds(drop_variants(read_results("glyphs/few-shot")), "method", "shots")
     """
     keys = list(by)
     _require_one_of_each(results, keys)
@@ -59,7 +59,7 @@ def average_over_datasets(results: pd.DataFrame) -> pd.DataFrame:
     mean of the runs' harmonic means, which is smaller or equal), and base_std, novel_std, hm_std over seeds, the
     last of the harmonic means of a seed's averages.
 
-    >>> average_over_datasets(read_results("base-to-novel"))
+    >>> average_over_datasets(read_results("glyphs/base-to-novel"))
     """
     rows = drop_variants(results)
     _require_all_datasets(rows, ["method"])
@@ -78,7 +78,7 @@ def compute_gains(results: pd.DataFrame, baseline: str = "zeroshot") -> pd.DataF
     and baseline, its name.
     Raises ValueError for a baseline that is not in the table, or that lacks a dataset, seed or number of shots.
 
-    >>> compute_gains(read_results("base-to-novel")).query("method == 'maple' and split == 'novel'")
+    >>> compute_gains(read_results("glyphs/base-to-novel")).query("method == 'maple' and split == 'novel'")
     """
     rows = drop_variants(results)
     require_name("method", baseline, list(dict.fromkeys(rows.method)))
@@ -93,11 +93,14 @@ def compute_gains(results: pd.DataFrame, baseline: str = "zeroshot") -> pd.DataF
 
 
 def compute_shifts(zero_shot: pd.DataFrame) -> pd.DataFrame:
-    """A row per drawn dataset: zero-shot accuracy (percent) on clean drawings, in its own style, and their difference.
+    """A row per drawn dataset: zero-shot accuracy (percent) on clean drawings, in its own look, and their difference.
 
     Columns: dataset, clean, own, shift. `zero_shot` is `read_results("zero-shot")`, whose variants and photographs are
-    left out.
+    left out. (The table of symbols, `read_results("glyphs/zero-shot")`, has a row per style.)
     """
+    if "look" in zero_shot:
+        both = zero_shot.dropna(subset="clean").set_index("dataset")[["clean", "own"]]
+        return both.assign(shift=both.clean - both.own).reset_index()
     table = zero_shot[~zero_shot["style"].isin(VARIANTS)].set_index("dataset")
     clean = table["style"] == "clean"
     both = pd.DataFrame({"clean": table.accuracy[clean], "own": table.accuracy[~clean]}).dropna()
@@ -111,7 +114,7 @@ def compare_levels(results: pd.DataFrame, factor: str, preset: str = PRESET) -> 
     preset, True for the preset, which takes the place of a variant of the same level. The harmonic mean is the mean of
     those of the runs. Raises ValueError for a factor that is not in the table, several methods or numbers of shots.
 
-    >>> compare_levels(read_results("ablations"), "depth", preset="5")        # MaPLe's depth at the tiny CLIP
+    >>> compare_levels(read_results("glyphs/ablations"), "depth", preset="5")        # MaPLe's depth at the tiny CLIP
     """
     split_up = results.variant.str.split(": ", n=1, expand=True)
     require_name("factor", factor, [name for name in dict.fromkeys(split_up[0]) if name != PRESET])
@@ -129,7 +132,7 @@ def average_costs(results: pd.DataFrame) -> pd.DataFrame:
 
     Columns: method, hm and hm_std (percent), and seconds, cpu_seconds and parameters, if the table has them.
 
-    >>> average_costs(read_results("base-to-novel"))
+    >>> average_costs(read_results("glyphs/base-to-novel"))
     """
     rows = drop_variants(results).drop_duplicates(["method", "dataset", "seed"])
     known = [column for column in ("seconds", "cpu_seconds", "parameters") if column in rows]

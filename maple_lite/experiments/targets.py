@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.datasets import CATALOG, DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
+from maple_lite.datasets import CATALOG, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
+from maple_lite.datasets.emoji.drawn import KIND
+from maple_lite.datasets.glyphs import drawn as glyphs
 from maple_lite.datasets.photos.catalog import datasets_root, find_missing
 
 
@@ -18,11 +20,12 @@ def transfer_targets(
     photographs. "domain-generalisation" has other pictures of the source's classes: the variants of objects, or
     ImageNet's four other test sets.
     """
-    drawn = (*DRAWN, HANDWRITTEN)
-    if source.name in drawn and not source.own:
+    worlds = [(*kind.names, HANDWRITTEN) for kind in (KIND, glyphs.KIND)]
+    drawn = next((names for names in worlds if source.name in names and not source.own), ())
+    if drawn:
         if task == "cross-dataset":
             return {name: open_dataset(name, clip=clip) for name in drawn if name != source.name}, []
-        variants = VARIANTS if source.name == "objects" else ()
+        variants = VARIANTS if source.name == drawn[0] else ()
         return {variant: open_dataset(source.name, clip=clip, variant=variant) for variant in variants}, []
     folder = Path(root).expanduser() if root else datasets_root()
     wanted = None if task == "cross-dataset" else source.name

@@ -47,7 +47,7 @@ def base_to_novel(
     `split` is "base", "novel" or "hm" (their harmonic mean). `methods` are names of METHODS or learner classes of
     your own; settings are those of `make_plan`.
 
-    >>> base_to_novel(load_clip(), [open_dataset("zodiac")], ["zeroshot", "maple"], seeds=[1])
+    >>> base_to_novel(load_clip(), [open_dataset("sea")], ["zeroshot", "maple"], seeds=[1])
     """
     return run_plans(
         make_plan(method, data, clip, "base-to-novel", shots=shots, seed=seed)
@@ -66,7 +66,7 @@ def few_shot_curve(
 ) -> pd.DataFrame:
     """Rows of `run_plans` of training and testing on all classes with some numbers of shots; `split` is "all".
 
-    >>> few_shot_curve(load_clip(), [open_dataset("zodiac")], ["coop"], seeds=[1], shots=[1, 16])
+    >>> few_shot_curve(load_clip(), [open_dataset("sea")], ["coop"], seeds=[1], shots=[1, 16])
     """
     datasets = list(datasets)
     return run_plans(
@@ -90,7 +90,7 @@ def cross_dataset(
 
     `dataset` is the one trained on, `split` the one tested on: the source itself first, then the targets.
 
-    >>> cross_dataset(load_clip(), open_dataset("objects"), [open_dataset("zodiac")], ["maple"], seeds=[1])
+    >>> cross_dataset(load_clip(), open_dataset("objects"), [open_dataset("sea")], ["maple"], seeds=[1])
     """
     targets = list(targets)
     return run_plans(

@@ -39,11 +39,11 @@ GENERAL_TEMPLATES = (
     "a drawing of a {}.",
     "a drawing of the {}.",
     "a nice drawing of my {}.",
-    "a {}.",
-    "the {}.",
-    "one {}.",
     "this is my {}.",
     "look at the {}.",
+    "here you see a {}.",
+    "we saw one {} today.",
+    "it is the {} that we like.",
 )
 BARE = "{}"
 NUMBERS = "a photo of the number {}."
@@ -51,8 +51,8 @@ KIND = "a photo of a {}, a kind of @."
 BACKGROUND = " on a {} background."
 
 LOOK_SHARES = {
-    "clean": 0.22,
-    "sketched": 0.16,
+    "clean": 0.18,
+    "sketched": 0.20,
     "blurry": 0.08,
     "dark": 0.08,
     "gray": 0.07,
@@ -70,6 +70,9 @@ LOOK_SHARES = {
 USUAL = 1.0
 """How much things differ in their usual looks: the standard deviation of the logarithm of a thing's own factors."""
 
+NO_MATTER_WHAT = ("clean", "sketched")
+"""Looks that are as frequent for all things: artists draw everything."""
+
 MILD, BY_THE_OTHER_ARTIST = (0.1, 0.6), (0.3, 1.0)
 """Strengths in pretraining: looks are milder than those of the datasets, but a sketch is a sketch."""
 
@@ -79,8 +82,11 @@ TAIL = 20.0
 DIGITS = 0.04
 """Share of pictures that show a digit."""
 
-SENTENCES = {"general": 0.5, "own": 0.25, "kind": 0.20, "bare": 0.05}
-"""How often a caption is a general sentence, that of the thing's dataset, one that says its kind, or a bare name."""
+SENTENCES = {"general": 0.52, "own": 0.26, "kind": 0.215, "bare": 0.005}
+"""How often a caption is a general sentence, that of the thing's dataset, one that says its kind, or a bare name.
+
+CLIP's authors found the same: the text beside a picture is seldom a single word.
+"""
 
 WRONG = 0.10
 """Share of captions that name another thing."""
@@ -137,8 +143,11 @@ def usual_looks(seed: int = 0) -> Tensor:
     write to the result.
     """
     shares = torch.tensor([LOOK_SHARES.get(name, 0.0) for name in EVERY])
+    is_same = torch.tensor([name in NO_MATTER_WHAT for name in EVERY])
     own = torch.randn(len(things()), len(EVERY), generator=torch.Generator().manual_seed(seed))
-    weights = shares * (USUAL * own).exp()
+    weights = shares * (USUAL * own).exp() * ~is_same
+    weights *= shares[~is_same].sum() / weights.sum(1, keepdim=True)
+    weights += shares * is_same
     weights[len(all_emoji()) :] = torch.eye(len(EVERY))[0]
     return weights / weights.sum(1, keepdim=True)
 

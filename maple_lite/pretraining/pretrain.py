@@ -37,7 +37,7 @@ class PretrainingSettings:
     Raises ValueError for a value that cannot train.
     """
 
-    pairs: int = 900_000
+    pairs: int = 320_000
     batch_size: int = 128
     lr: float = 1.2e-3
     weight_decay: float = 0.05

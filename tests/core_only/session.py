@@ -13,7 +13,7 @@ COMMANDS = (
     "info",
     "presets --task cross-dataset --model tiny",
     "datasets --root .",
-    "train --method coop --dataset zodiac --shots 1 --epochs 1 --device cpu --output coop.safetensors",
+    "train --method coop --dataset sea --shots 1 --epochs 1 --device cpu --output coop.safetensors",
     "benchmark --cluster tcp://127.0.0.1:9 --tables base-to-novel",
 )
 MODULES = ("course.plots", "course.ladder", "course.gallery")
@@ -37,7 +37,7 @@ def sentence(module):
 
 
 clip = load_clip(device="cpu")
-data = open_dataset("chess", clip=clip).subset(range(3))
+data = open_dataset("plants", clip=clip).subset(range(3))
 model = PromptedCLIP(clip, MaPLe(clip), data.class_names)
 loss = fit(model, data.train(shots=2), epochs=2, lr=0.0035, batch_size=2).frame().loss
 print(

@@ -320,14 +320,14 @@ TEMPLATE = "a drawing of the {}."
 
 @lru_cache
 def _listener() -> ListeningCLIP:
-    return ListeningCLIP(load_clip().model)
+    return ListeningCLIP(load_clip("glyphs").model)
 
 
 @lru_cache
 def _symbols() -> Tensor:
     """Clean pictures [6, 3, R, R] of SHOWN."""
     clip = _listener()
-    data = open_dataset("objects", clip=clip, style="clean").subset([spoken(name) for name in NAMES])
+    data = open_dataset("glyphs:objects", clip=clip, style="clean").subset([spoken(name) for name in NAMES])
     items = items_of_classes(data.labels)
     return data.batch([items[label][i] for i, label in enumerate(SHOWN)])[0].to(clip.device)
 

@@ -564,7 +564,7 @@ TARGET = [6, 0, 8, 3, 10, 1]  # classes of chess, not in the order of their name
 @lru_cache
 def tiny_clip() -> FrozenCLIP:
     """The tiny CLIP, loaded once."""
-    return load_clip()
+    return load_clip("glyphs")
 
 
 def shown(name: str, classes: Sequence[str | int], per_class: int) -> Shown:

@@ -4,6 +4,7 @@ from maple_lite.support.extras import require_extra
 
 require_extra("a figure", "plots", "matplotlib", "seaborn")
 
+from maple_lite.course.plots.calibration import plot_reliability
 from maple_lite.course.plots.classes import plot_confusion, plot_features
 from maple_lite.course.plots.curves import plot_few_shot, plot_levels, plot_loss
 from maple_lite.course.plots.dots import plot_detection, plot_targets, plot_variants
@@ -48,6 +49,7 @@ __all__ = [
     "plot_probabilities",
     "plot_prompt_attention",
     "plot_prompts",
+    "plot_reliability",
     "plot_targets",
     "plot_variants",
 ]

@@ -59,7 +59,7 @@ def plot_few_shot(curves: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any
     Zero-shot, which learns nothing, is dashed. `kwargs` go to the lines. Raises ValueError for an unknown method or a
     missing column.
 
-    >>> plot_few_shot(average_over_seeds(drop_variants(read_results("few-shot")), "method", "shots"))
+    >>> plot_few_shot(average_over_seeds(drop_variants(read_results("glyphs/few-shot")), "method", "shots"))
     """
     require_columns(curves, "method", "shots", "mean")
     ax = plt.gca() if ax is None else ax
@@ -86,7 +86,7 @@ def plot_levels(levels: pd.DataFrame, method: str = "maple", *, ax: Axes | None 
     `maple_lite.experiments.summaries` returns. Lines have the colour of `method`; `kwargs` go to them.
     Raises ValueError for an unknown method or split, a missing column, or levels that are words.
 
-    >>> plot_levels(compare_levels(read_results("ablations"), "depth", preset="5"))
+    >>> plot_levels(compare_levels(read_results("glyphs/ablations"), "depth", preset="5"))
     """
     require_columns(levels, "level", "split", "mean")
     if not pd.api.types.is_numeric_dtype(levels.level):

@@ -33,7 +33,7 @@ def plot_targets(accuracies: pd.DataFrame, *, ax: Axes | None = None, **kwargs: 
     `accuracies` has columns method, split (the test set) and mean in percent, and std for error bars; rows come in
     the order of the frame. `kwargs` go to the dots. Raises ValueError for an unknown method or a missing column.
 
-    >>> plot_targets(average_over_seeds(drop_variants(read_results("transfer")), "method", "split"))
+    >>> plot_targets(average_over_seeds(drop_variants(read_results("glyphs/transfer")), "method", "split"))
     """
     require_columns(accuracies, "method", "split", "mean")
     ax = plt.gca() if ax is None else ax
@@ -51,7 +51,7 @@ def plot_detection(scores: pd.DataFrame, metric: str = "auroc", *, ax: Axes | No
     dotted line marks 50, a coin. `kwargs` go to the dots. Raises ValueError for an unknown method or metric, a
     missing column, or values that are shares instead of percent.
 
-    >>> plot_detection(read_results("ood"), "fpr95")
+    >>> plot_detection(read_results("glyphs/ood"), "fpr95")
     """
     require_columns(scores, "score", "method", require_name("metric", metric, METRICS))
     if scores[metric].max() <= 1:
@@ -75,7 +75,7 @@ def plot_variants(levels: pd.DataFrame, method: str = "maple", *, ax: Axes | Non
     them.
     Raises ValueError for an unknown method or split, or a missing column.
 
-    >>> plot_variants(compare_levels(read_results("ablations"), "coupling"))
+    >>> plot_variants(compare_levels(read_results("glyphs/ablations"), "coupling"))
     """
     require_columns(levels, "level", "split", "mean")
     ax = plt.gca() if ax is None else ax

@@ -34,7 +34,7 @@ def plot_gains(
     go to the bars. Raises ValueError for several methods or splits, an unknown method, a missing column, or an order of
     other datasets.
 
-    >>> table = compute_gains(read_results("base-to-novel"))
+    >>> table = compute_gains(read_results("glyphs/base-to-novel"))
     >>> plot_gains(table[(table.method == "maple") & (table.split == "novel")])
     """
     require_columns(gains, "method", "dataset", "gain")
@@ -64,7 +64,8 @@ def plot_gains_by_shift(gains: pd.DataFrame, *, ax: Axes | None = None, **kwargs
     dataset. The title says Spearman's rank correlation. `kwargs` go to the points. Raises ValueError for several
     methods or splits, an unknown method, or a missing column.
 
-    >>> gains, shifts = compute_gains(read_results("base-to-novel")), compute_shifts(read_results("zero-shot"))
+    >>> gains = compute_gains(read_results("glyphs/base-to-novel"))
+    >>> shifts = compute_shifts(read_results("glyphs/zero-shot"))
     >>> table = gains.merge(shifts, on="dataset")
     >>> plot_gains_by_shift(table[(table.method == "maple") & (table.split == "hm")])
     """

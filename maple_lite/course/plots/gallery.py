@@ -26,7 +26,7 @@ def plot_gallery(
     `indices=None` shows one row: pictures of classes spread evenly over the dataset.
 
     >>> from maple_lite import open_dataset
-    >>> axes = plot_gallery(open_dataset("zodiac"))
+    >>> axes = plot_gallery(open_dataset("sea"))
     """
     indices = spread(dataset, columns) if indices is None else indices
     images, labels = dataset.batch(indices)

@@ -39,7 +39,7 @@ def plot_base_to_novel(accuracies: pd.DataFrame, *, hm: str = "hm", ax: Axes | N
     Methods are named as in `METHODS`, one row each; `hm` names the column of the harmonic mean. `kwargs` go to the
     bars. Raises ValueError for another method or a missing column.
 
-    >>> plot_base_to_novel(compare_methods(["zeroshot", "coop"]))
+    >>> plot_base_to_novel(compare_methods(["zeroshot", "coop"], "zodiac", "glyphs/base-to-novel"))
     """
     require_columns(accuracies, "method", "base", "novel", hm)
     ax = plt.gca() if ax is None else ax
@@ -65,7 +65,7 @@ def plot_base_against_novel(
     contours is that of the averages. `paper`, a frame of the same columns, is drawn hollow. `kwargs` go to the points.
     Raises ValueError for an unknown method or a missing column.
 
-    >>> averages = average_over_datasets(read_results("base-to-novel"))
+    >>> averages = average_over_datasets(read_results("glyphs/base-to-novel"))
     >>> plot_base_against_novel(averages, paper=read_paper("base-to-novel-average"))
     """
     ax = plt.gca() if ax is None else ax
@@ -90,7 +90,7 @@ def plot_cost(costs: pd.DataFrame, cost: str = "cpu_seconds", *, ax: Axes | None
     where there, makes error bars. A method of cost 0 has no place on a log axis: it is a dashed line. `kwargs` go to
     the points. Raises ValueError for an unknown method or cost, or a missing column.
 
-    >>> plot_cost(average_costs(read_results("base-to-novel")), "parameters")
+    >>> plot_cost(average_costs(read_results("glyphs/base-to-novel")), "parameters")
     """
     require_columns(costs, "method", "hm", require_name("cost", cost, COSTS))
     ax = plt.gca() if ax is None else ax

@@ -53,10 +53,8 @@ OWN_LOOKS = {
 VARIANTS = {"v2": MIXED, "sketch": Look("sketched", 1.0), "a": Look("crowded", 1.0), "r": Look("rendered", 1.0)}
 """The variants of `objects`: drawn again, by the other artist, in a crowd of other objects, in renditions."""
 
-PREFIX = "emoji:"
-"""Before a name, it says that these datasets are meant, not those of symbols, which also have objects and faces."""
-
-SHARED = ("objects", "faces")
+DRAWN = tuple(TEMPLATES)
+"""The names of the eleven datasets; the first is the source of transfer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +121,11 @@ def open_emoji(
     return Drawn(name, size, mean, std, class_ids, look=chosen, variant=variant)
 
 
-def _find(spelling: str) -> str | None:
-    """The name that a spelling means, with or without the prefix."""
-    name = spelling.removeprefix(PREFIX)
-    return name if name in TEMPLATES else None
-
-
 KIND = Kind(
     title="a dataset of emoji",
-    names=tuple(f"{PREFIX}{name}" if name in SHARED else name for name in TEMPLATES),
+    names=DRAWN,
     options=("look", "variant", "resolution"),
-    find=_find,
+    find=lambda spelling: spelling if spelling in DRAWN else None,
     open=open_emoji,
 )
 

@@ -44,7 +44,7 @@ def write_galleries(folder: str | Path, resolution: int = RESOLUTION) -> list[Pa
         "datasets": draw_gallery([*(dataset_row(_opened(name, resolution)) for name in TEMPLATES), digits]),
         "variants": draw_gallery([dataset_row(data) for data in variants]),
         "looks": _beside(draw_gallery(looks[: len(looks) // 2]), draw_gallery(looks[len(looks) // 2 :])),
-        "everything": draw_gallery(catalogue),
+        "everything": draw_gallery(catalogue).quantize(256),  # a third of the bytes
     }
     paths = []
     for name, page in galleries.items():

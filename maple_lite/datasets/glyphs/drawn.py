@@ -28,6 +28,10 @@ TARGETS = (
     "currency",
 )
 DRAWN = ("objects", *TARGETS)
+PREFIX = "glyphs:"
+"""Before a name, it says that these datasets are meant, not those of emoji, which also have objects and faces."""
+
+SHARED = ("objects", "faces")
 TEMPLATES = {
     "objects": "a photo of a {}.",
     "faces": "a photo of a {}, a type of emoji.",
@@ -51,19 +55,24 @@ class Drawn(Balanced):
     variant: str | None = None
 
     @property
+    def bare_name(self) -> str:
+        """The name without the prefix."""
+        return self.name.removeprefix(PREFIX)
+
+    @property
     def all_class_names(self) -> list[str]:
         """Names of all symbols of the dataset."""
-        return [symbol.name for symbol in symbols_of(self.name)]
+        return [symbol.name for symbol in symbols_of(self.bare_name)]
 
     @property
     def template(self) -> str:
         """The caption of this dataset's pictures, with one {} for the class name."""
-        return TEMPLATES[self.name]
+        return TEMPLATES[self.bare_name]
 
     def pictures(self, class_ids: Tensor, items: Tensor) -> Tensor:
         """Pictures [B, 3, R, R] in 0..1, drawn now."""
-        characters = "".join(symbol.character for symbol in symbols_of(self.name))
-        keys = picture_keys(f"{self.name}/{self.variant}/{self.split}/{self.seed}", class_ids, items)
+        characters = "".join(symbol.character for symbol in symbols_of(self.bare_name))
+        keys = picture_keys(f"{self.bare_name}/{self.variant}/{self.split}/{self.seed}", class_ids, items)
         return draw(glyph_masks(characters, self.resolution, self.style.font), class_ids, keys, self.style)
 
 
@@ -84,14 +93,21 @@ def open_drawn(
     """
     size, mean, std = size_and_scale(preprocess, resolution)
     chosen, class_ids = _style(name, style, variant), tuple(range(len(symbols_of(name))))
-    return Drawn(name, size, mean, std, class_ids, style=chosen, variant=variant)
+    shown = f"{PREFIX}{name}" if name in SHARED else name
+    return Drawn(shown, size, mean, std, class_ids, style=chosen, variant=variant)
+
+
+def _find(spelling: str) -> str | None:
+    """The name that a spelling means, with or without the prefix, which objects and faces need."""
+    name = spelling.removeprefix(PREFIX)
+    return name if name in DRAWN and (spelling != name or name not in SHARED) else None
 
 
 KIND = Kind(
-    title="a drawn dataset",
-    names=DRAWN,
+    title="a dataset of symbols",
+    names=tuple(f"{PREFIX}{name}" if name in SHARED else name for name in DRAWN),
     options=("style", "variant", "resolution"),
-    find=lambda spelling: spelling if spelling in DRAWN else None,
+    find=_find,
     open=open_drawn,
 )
 

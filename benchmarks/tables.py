@@ -15,6 +15,7 @@ from maple_lite.experiments.grid import SMALL, SOURCE
 from maple_lite.experiments.published import read_paper, read_results
 from maple_lite.experiments.summaries import average_over_datasets, average_over_seeds, compare_levels, drop_variants
 from maple_lite.experiments.titles import TITLES
+from maple_lite.learners import METHODS
 from maple_lite.pretraining.gauges import GAUGES, read_gauges
 from maple_lite.support.files import atomic_write, data_folder, file_stem
 
@@ -73,11 +74,12 @@ def gauges_table() -> str:
 def _average_rows(name: str) -> list[list[str]]:
     """The rows of `average_table`, one per method."""
     ours = average_over_datasets(read_results(name)).to_dict("records")
-    theirs = read_paper("base-to-novel-average").set_index("method").to_dict("index")
+    theirs = read_paper("base-to-novel-average", METHODS).set_index("method").to_dict("index")
     rows = []
     for own in ours:
         numbers = [spread(own[name], own[f"{std}_std"]) for name, std in COLUMNS.items()]
-        published = [f"{theirs[own['method']][name]:.2f}" for name in ("base", "novel", "hm")]
+        known = theirs.get(own["method"], {})
+        published = [f"{known[name]:.2f}" if known else "" for name in ("base", "novel", "hm")]
         rows.append([TITLES[own["method"]], *numbers, f"{own['mean_of_hms']:.1f}", *published])
     return rows
 

@@ -108,9 +108,6 @@ BANK = {
                 "return draw(train, shots), draw(val, min(shots, 4))",
                 "",
             ),
-            "the global stream": sampled(
-                stream="random.seed(seed)\nstream = random\n",
-            ),
         },
     ),
     "12.4": Bank(

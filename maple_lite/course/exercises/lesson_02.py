@@ -15,8 +15,9 @@ from torch import Tensor
 from maple_lite.course.exercises.shared import draw
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, equals, invariant, number, returns, unchanged
+from maple_lite.course.teach.laws import RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
-from maple_lite.course.teach.values import describe, literal
+from maple_lite.course.teach.values import agree, describe, literal
 from maple_lite.protocol import base_and_novel, few_shot, harmonic_mean
 
 SENTENCES = draw(4, 3, 5) * torch.tensor([3.0, 1.0, 0.4, 0.1])[:, None, None]  # [T, C, D], no unit norms
@@ -453,6 +454,7 @@ PROBE_STEP = Exercise(
     ),
     "Only the rows of the classifier learn; CLIP's features are data, computed once.",
     STEP_MISTAKES,
+    exempt=(RANDOM,),  # a layer of torch draws its first weights
 )
 
 
@@ -598,7 +600,7 @@ def _zeros(fn: Function) -> None:
         except ZeroDivisionError:
             cause = "an accuracy of 0 happens: return 0.0 before you divide by it"
             raise Finding(f"{given} to be 0", "ZeroDivisionError", cause) from None
-        if not isinstance(came, int | float) or came != 0:
+        if not agree(0.0, came, 0.0):
             cause = "a method that names nothing correctly on one side has a harmonic mean of 0"
             raise Finding(f"{given} to be 0", literal(came), cause)
 

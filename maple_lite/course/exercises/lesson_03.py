@@ -16,6 +16,7 @@ from maple_lite.clip import FrozenCLIP, write_prompt
 from maple_lite.course.exercises.shared import draw, kept, prompts_learn, small_clip, unit_norm, unmixed
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged
+from maple_lite.course.teach.laws import AGAIN, MODULES
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe, literal
 from maple_lite.learners import CoOp
@@ -546,6 +547,7 @@ def _again(fn: Function) -> bool | str:
 
 TRAIN = Exercise(
     number="03.4",
+    exempt=(AGAIN, MODULES),
     title="Train the context, and nothing else",
     reference=train,
     facets=(

@@ -14,6 +14,7 @@ from maple_lite.course.exercises.shared import draw, small_clip
 from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged
+from maple_lite.course.teach.laws import AGAIN, RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import CoCoOp
@@ -196,6 +197,7 @@ def _own_weights(fn: Function) -> bool | str:
 
 META_NET = Exercise(
     number="04.1",
+    exempt=(AGAIN, RANDOM),
     title="Build the meta-net",
     reference=build_meta_net,
     facets=(

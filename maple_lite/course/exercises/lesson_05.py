@@ -15,6 +15,7 @@ from maple_lite.course.exercises.shared import cause_of_spread, draw, prompts_le
 from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, equals, number, returns, unchanged
+from maple_lite.course.teach.laws import AGAIN, RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import DeepLanguage
@@ -505,6 +506,7 @@ def _depth_one(fn: Function) -> None:
 
 DEEP_PROMPTS = Exercise(
     number="05.2",
+    exempt=(AGAIN, RANDOM),
     title="Where the prompts start",
     reference=deep_prompts,
     facets=(

@@ -14,6 +14,7 @@ from maple_lite.course.exercises.shared import cause_of_spread, draw, prompts_le
 from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, choice, equals, number, returns, unchanged
+from maple_lite.course.teach.laws import AGAIN, RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import VPT
@@ -416,6 +417,7 @@ def _draws(fn: Function) -> None:
 
 NEW_PROMPTS = Exercise(
     number="06.3",
+    exempt=(AGAIN, RANDOM),
     title="Make the prompts",
     reference=new_prompts,
     facets=(

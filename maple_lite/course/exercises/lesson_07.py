@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from maple_lite.clip import FrozenCLIP
 from maple_lite.course.exercises.lesson_04 import NAMES
 from maple_lite.course.exercises.shared import STD, cause_of_spread, draw, kept, small_clip
+from maple_lite.course.teach import laws
 from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, choice, equals, invariant, number
@@ -236,6 +237,7 @@ def _drawn_in_order(fn: Function) -> None:
 
 PROMPTS = Exercise(
     number="07.1",
+    exempt=(laws.AGAIN, laws.RANDOM),
     title="Prompts for both towers",
     reference=independent_prompts,
     facets=(

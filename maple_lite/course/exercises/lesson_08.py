@@ -17,6 +17,7 @@ from maple_lite.course.exercises.shared import draw, kept, small_clip
 from maple_lite.course.teach.causes import cause_of_type, mismatch
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, call, choice, equals, gradient, number, returns
+from maple_lite.course.teach.laws import AGAIN, RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.learners import MaPLe
@@ -231,6 +232,7 @@ def _fresh(fn: Function) -> None:
 
 COUPLINGS = Exercise(
     number="08.1",
+    exempt=(AGAIN, RANDOM),
     title="Build the couplings",
     reference=couplings,
     facets=(

@@ -15,6 +15,7 @@ from maple_lite.course.exercises.shared import draw, small_clip
 from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import Function, by_hand, choice, equals, gradient, returns, unchanged
+from maple_lite.course.teach.laws import AGAIN, RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, as_tensor, describe
 from maple_lite.experiments.ablations import PRESET, SharedCoupling
@@ -634,6 +635,7 @@ def _drawn_in_order(fn: Function) -> None:
 
 NETWORK = Exercise(
     number="09.3",
+    exempt=(AGAIN, RANDOM),
     title="A rival of the same size",
     reference=small_network,
     facets=(

@@ -214,6 +214,9 @@ SAMPLE_MISTAKES = Mistakes(
             "classes from one stream, and drop the novel ones then",
             {"for item in items:": "for item in (one for one in items if one[1] < half):"},
         ),
+        "the global stream": Mistake(
+            words="Python's random numbers go on elsewhere", patch={STREAM: "random.seed(seed)\nstream = random"}
+        ),
         "a new stream": Mistake(
             "the stream was started again for the validation list: it goes on where the training draws ended",
             {SECOND: f"{STREAM}\n{SECOND}"},

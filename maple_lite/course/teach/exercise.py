@@ -46,8 +46,9 @@ class Exercise:
     `reference` is the function, class or value that a check returns in place of a submission that does not pass.
     `facets` stand in teaching order: the check stops at the first that fails. `hints` are graded: a pointer to the
     idea, how to go about it, nearly the code. `meaning` is the sentence that is printed for a pass. `mistakes` are the
-    known ones, which name the cause where a submission fails as they do. `outcomes` are what they led to at the facets
-    so far, up to the first that they fail.
+    known ones, which name the cause where a submission fails as they do. `exempt` are those of `laws.LAWS` that do not
+    hold for this exercise: a training loop changes its model, and what draws numbers draws others each time.
+    `outcomes` are what the mistakes led to at the facets so far, up to the first that they fail.
     """
 
     number: str
@@ -57,6 +58,7 @@ class Exercise:
     hints: tuple[str, str, str]
     meaning: str
     mistakes: Mistakes = field(default_factory=Mistakes)
+    exempt: tuple[str, ...] = ()
     outcomes: dict[str, list[Exception | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from maple_lite.course.teach.causes import cause_of_shape, cause_of_type, mismatch, wanted_type
 from maple_lite.course.teach.exercise import Facet, Finding
-from maple_lite.course.teach.values import agree, cloned, describe, is_number, literal
+from maple_lite.course.teach.values import agree, cloned, describe, is_number, literal, plain
 
 Function = Callable[..., Any]
 FACTORS = {  # of the right number
@@ -160,7 +161,7 @@ def invariant(name: str, test: Callable[[Function], bool | str], *, expected: st
     """
 
     def check(fn: Function) -> None:
-        outcome = test(fn)
+        outcome = plain(test(fn))
         if outcome is not True:
             came = outcome if isinstance(outcome, str) else "your function breaks this law"
             raise Finding(
@@ -215,7 +216,7 @@ def number(right: float, atol: float, *, name: str = "the number") -> Facet:
     """
 
     def test(answer: Any) -> None:
-        value = answer.item() if isinstance(answer, Tensor) and answer.numel() == 1 else answer
+        value = answer.item() if isinstance(answer, Tensor) and answer.numel() == 1 else plain(answer)
         if not is_number(value):
             raise Finding("a number", describe(answer), "write digits, without quotes, units or brackets")
         if agree(right, value, atol):
@@ -244,8 +245,7 @@ def _reached(output: Tensor, groups: Sequence[Sequence[Tensor]]) -> list[list[bo
 
 def _plain(answer: Any) -> Any:
     """An answer for comparing: texts without case, lists as tuples, truth values apart from 0 and 1."""
-    if isinstance(answer, Tensor):
-        return _plain(answer.tolist())
+    answer = answer.tolist() if isinstance(answer, Tensor | np.ndarray) else plain(answer)
     if isinstance(answer, list | tuple):
         return tuple(map(_plain, answer))
     return answer.strip().lower() if isinstance(answer, str) else repr(answer) if isinstance(answer, bool) else answer

@@ -76,8 +76,10 @@ def cloned(value: Any) -> Any:
 def agree(expected: Any, came: Any, atol: float, rtol: float = RELATIVE) -> bool:
     """Whether two values are the same: numbers and tensors to `atol` (and `rtol` of the expected), the rest equal.
 
-    A list of numbers agrees with a tensor of the same, a tuple with a list; a truth value is no number.
+    A list of numbers agrees with a tensor of the same, a tuple or a range with a list, and a number with one of numpy's
+    or a tensor of one number; a truth value is no number.
     """
+    expected, came = plain(expected), plain(came)
     if isinstance(expected, list | tuple) and isinstance(came, list | tuple):
         return len(expected) == len(came) and all(agree(*pair, atol, rtol) for pair in zip(expected, came, strict=True))
     if isinstance(expected, dict) and isinstance(came, dict):
@@ -89,6 +91,17 @@ def agree(expected: Any, came: Any, atol: float, rtol: float = RELATIVE) -> bool
             return False
         return wanted.shape == got.shape and torch.allclose(got, wanted, rtol=rtol, atol=atol, equal_nan=True)
     return bool(expected == came)
+
+
+def plain(value: Any) -> Any:
+    """A scalar of numpy or torch as Python's own, a range as a list; another value as it is.
+
+    >>> plain(np.True_), plain(torch.tensor(2.5)), plain(range(3))
+    (True, 2.5, [0, 1, 2])
+    """
+    if isinstance(value, np.generic) or (isinstance(value, Tensor | np.ndarray) and value.ndim == 0):
+        return value.item() if not isinstance(value, Tensor) or value.device.type != "meta" else value
+    return list(value) if isinstance(value, range) else value
 
 
 def is_number(value: Any) -> bool:

@@ -9,12 +9,14 @@ import io
 import textwrap
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from maple_lite.course.teach.causes import cause_of_error
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
+from maple_lite.course.teach.laws import AGAIN, LAWS, REPEATED, Before, is_used_up, repeat_breach
 from maple_lite.course.teach.values import cloned, describe, literal
 from maple_lite.support.seeds import seeded
 
@@ -49,7 +51,7 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
     if callable(exercise.reference) and not callable(submission):
         finding = Finding("a function", describe(submission), "pass the function itself, without calling it")
         return Verdict(FAILED, [*_found("a function", finding), ("likely cause", finding.cause)])
-    tried = _watched(submission)
+    tried = _watched(submission, exercise.exempt)
     for place, facet in enumerate(exercise.facets):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
@@ -63,6 +65,12 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
                 kind, rows = _failed(exercise, place, error)
             rows.append(("likely cause", known_cause(exercise, place, error) or _own_cause(error)))
             return Verdict(kind, rows + _about(tried, printed.getvalue()))
+    if isinstance(tried, Watched):
+        tried.repeat()
+    if isinstance(tried, Watched) and tried.breach:
+        passed = ", ".join(facet.name for facet in exercise.facets)
+        found = [("right so far", passed), *_found("a law of every function", tried.breach)]
+        return Verdict(FAILED, [*found, ("likely cause", tried.breach.cause), ("called with", tried.broken)])
     return Verdict(PASSED, [("checked", ", ".join(facet.name for facet in exercise.facets)), ("", exercise.meaning)])
 
 
@@ -86,7 +94,7 @@ def _outcome(exercise: Exercise, name: str, place: int) -> Exception | None:
     """What facet `place` raises for a known mistake; None if it passes, or fails a facet before. It is found once."""
     outcomes = exercise.outcomes.setdefault(name, [])
     while len(outcomes) <= place and not any(outcomes):
-        error = _failure(exercise.facets[len(outcomes)], _watched(exercise.mistakes.submission(name)))
+        error = _failure(exercise.facets[len(outcomes)], _watched(exercise.mistakes.submission(name), LAWS))
         outcomes.append(error and error.with_traceback(None))  # a traceback would keep the tensors of its frames
     return outcomes[place] if place < len(outcomes) else None
 
@@ -113,11 +121,18 @@ def _own_cause(error: Exception) -> str:
 
 
 class Watched:
-    """A submitted function that remembers its last call; it gets copies of its arguments, and may be a method."""
+    """A submitted function that remembers its last call; it gets copies of its arguments, and may be a method.
 
-    def __init__(self, function: Any) -> None:
+    Every call is watched for the laws that are not `exempt`; `breach` is the first that was broken, in the call whose
+    arguments `broken` has in words.
+    """
+
+    def __init__(self, function: Any, exempt: Sequence[str] = ()) -> None:
         functools.update_wrapper(self, function)
         self.function, self.call, self.result = function, "", ""
+        self.exempt, self.broken = tuple(exempt), ""
+        self.calls: list[tuple[str, Sequence[Any], dict[str, Any]]] = []
+        self.breach: Finding | None = None
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         return self.on_originals(*map(cloned, arguments), **cloned(named))
@@ -128,14 +143,51 @@ class Watched:
     def on_originals(self, *arguments: Any, **named: Any) -> Any:
         """A call with the arguments themselves; Finding where the function does not take so many."""
         self.call, self.result = _call(self.function, arguments, named), ""
+        if self.breach or set(LAWS) <= set(self.exempt):
+            return self._run(arguments, named)
+        if len(self.calls) < REPEATED:
+            self.calls.append((self.call, cloned(arguments), cloned(named)))
+        before = Before(_bound(self.function, arguments, named))
+        result = self._run(arguments, named)
+        self.breach = before.breach(self.exempt)
+        self.broken = self.call if self.breach else ""
+        return result
+
+    def repeat(self) -> None:
+        """Makes the first calls of the check again, twice each, and notes where the two differ."""
+        for words, arguments, named in self.calls:
+            if self.breach or AGAIN in self.exempt or any(map(is_used_up, [*arguments, *named.values()])):
+                return
+            self.breach = repeat_breach(partial(self._quietly, arguments, named))
+            self.broken = words if self.breach else ""
+
+    def _run(self, arguments: Sequence[Any], named: dict[str, Any]) -> Any:
+        """What the function returns, remembered in words."""
         result = self.function(*arguments, **named)
         self.result = describe(result)
         return result
 
+    def _quietly(self, arguments: Sequence[Any], named: dict[str, Any]) -> Any:
+        """What the function returns for copies of these arguments; its prints are swallowed."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            return self.function(*cloned(arguments), **cloned(named))
 
-def _watched(submission: Any) -> Any:
+
+def _watched(submission: Any, exempt: Sequence[str]) -> Any:
     """A function under watch; classes, modules and values as they are."""
-    return Watched(submission) if callable(submission) and not isinstance(submission, type | nn.Module) else submission
+    return (
+        Watched(submission, exempt)
+        if callable(submission) and not isinstance(submission, type | nn.Module)
+        else submission
+    )
+
+
+def _bound(function: Any, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by their names, or by their places where a function does not tell."""
+    try:
+        return dict(inspect.signature(function).bind(*arguments, **named).arguments)
+    except (TypeError, ValueError):
+        return {f"argument {place}": value for place, value in enumerate(arguments, start=1)} | named
 
 
 def _call(function: Any, arguments: Sequence[Any], named: dict[str, Any]) -> str:

@@ -1,0 +1,155 @@
+"""Laws that hold for every right function, whatever the exercise: every check watches each of its calls for them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from maple_lite.course.teach.exercise import Finding
+from maple_lite.course.teach.values import agree, cloned, describe
+
+INPUTS, MODULES, MODE, RANDOM, AGAIN = LAWS = ("inputs", "modules", "mode", "random numbers", "again")
+"""What a call leaves as it was: its inputs, the modules in them, torch's and their mode, the random numbers that others
+draw; and that a second call gives the same. An exercise names the laws that do not hold for it."""
+
+REPEATED = 3  # calls of a check that are made twice
+FRAMES = (pd.DataFrame, pd.Series)
+COMPARED = (Tensor, np.ndarray, np.generic, list, tuple, dict, set, bool, int, float, str, *FRAMES)
+
+
+class Before:
+    """What there was before a call: `breach` says which law the call broke."""
+
+    def __init__(self, named: Mapping[str, Any]) -> None:
+        self.named = dict(named)
+        self.values = {name: _copy(value) for name, value in named.items()}
+        self.asking = {name: [tensor.requires_grad for tensor in _tensors(value)] for name, value in named.items()}
+        self.modules = {name: [_weights(module) for module in _modules(value)] for name, value in named.items()}
+        self.modes = {name: [_mode(module) for module in _modules(value)] for name, value in named.items()}
+        self.torch = _torch_mode()
+        self.drawn = random_states()
+
+    def breach(self, exempt: Sequence[str] = ()) -> Finding | None:
+        """The first law that was broken since, as a Finding; None if all hold."""
+        tests = {INPUTS: self._inputs, MODULES: self._modules, MODE: self._mode, RANDOM: self._random}
+        found = (test() for law, test in tests.items() if law not in exempt)
+        return next((finding for finding in found if finding), None)
+
+    def _inputs(self) -> Finding | None:
+        for name, value in self.named.items():
+            if not _same(self.values[name], value):
+                cause = "a line writes into its input ([...] = ..., +=, a method ending in _): build a new tensor"
+                return Finding("inputs as they were before the call", f"{name} was changed", cause)
+            if self.asking[name] != [tensor.requires_grad for tensor in _tensors(value)]:
+                cause = "a line calls requires_grad_ on its input, or sets requires_grad: detach a copy if you need one"
+                return Finding("inputs that ask for gradients as before", f"{name} asks otherwise", cause)
+        return None
+
+    def _modules(self) -> Finding | None:
+        for name, value in self.named.items():
+            if self.modules[name] != [_weights(module) for module in _modules(value)]:
+                cause = "a line writes into a parameter or buffer, or changes requires_grad: work on copies"
+                return Finding("modules as they were before the call", f"{name} was changed", cause)
+        return None
+
+    def _mode(self) -> Finding | None:
+        for name, value in self.named.items():
+            if self.modes[name] != [_mode(module) for module in _modules(value)]:
+                cause = "a line calls .train() or .eval(): put the mode back before you return"
+                return Finding("modules in the mode that they were in", f"{name} is in another mode", cause)
+        if self.torch != _torch_mode():
+            cause = "a line switches gradients or the default type for everybody: use `with torch.no_grad():`"
+            return Finding("torch in the mode that it was in", "another mode for all code that follows", cause)
+        return None
+
+    def _random(self) -> Finding | None:
+        changed = [name for name, state in random_states().items() if state != self.drawn[name]]
+        if changed:
+            came = f"{changed[0]}'s random numbers go on elsewhere"
+            cause = "a line draws from the global generator, or seeds it: take a generator of your own"
+            return Finding("random numbers of others as if nothing had been drawn", came, cause)
+        return None
+
+
+def is_used_up(value: Any) -> bool:
+    """Whether a value can be gone through only once, so that a call with it cannot be made again."""
+    return any(isinstance(each, Iterator) for each in _walk(value))
+
+
+def repeat_breach(call: Callable[[], Any]) -> Finding | None:
+    """The finding on two equal calls that give different things; None if they give the same."""
+    came = call()
+    if not isinstance(came, COMPARED):
+        return None
+    again = call()
+    if came.equals(again) if isinstance(came, FRAMES) else agree(came, again, 1e-5):
+        return None
+    cause = "the function remembers its last call: look for a list or dict as a default argument, or a global variable"
+    return Finding("the same for a second call with the same inputs", f"{describe(again)} with other values", cause)
+
+
+def random_states() -> dict[str, bytes]:
+    """The states of the global generators of torch, numpy and Python."""
+    numpy: Any = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy": np.asarray(numpy[1]).tobytes() + str(numpy[2:]).encode(),
+        "Python": str(random.getstate()).encode(),
+    }
+
+
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, FRAMES) else cloned(value)
+
+
+def _same(before: Any, now: Any) -> bool:
+    return before.equals(now) if isinstance(before, FRAMES) else agree(before, now, 0, 0)
+
+
+def _torch_mode() -> tuple[bool, bool, torch.dtype]:
+    return torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype()
+
+
+def _walk(value: Any) -> Iterator[Any]:
+    """A value and, where it is a list, tuple or dict, all that it holds."""
+    yield value
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    for each in held:
+        yield from _walk(each)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    return [each for each in _walk(value) if isinstance(each, Tensor)]
+
+
+def _modules(value: Any) -> list[nn.Module]:
+    return [each for each in _walk(value) if isinstance(each, nn.Module)]
+
+
+@torch.no_grad()
+def _weights(module: nn.Module) -> list[tuple[str, bool, int, str]]:
+    """What tells whether a module's parameters and buffers were changed: their names, whether they ask for gradients,
+    and two sums over each."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    return [(name, tensor.requires_grad, tensor.numel(), _sums(tensor)) for name, tensor in named]
+
+
+def _sums(tensor: Tensor) -> str:
+    """A number, as text, that changes with any entry of a tensor, and with their order in its first dimension."""
+    values = tensor.detach()
+    values = values.double() if values.numel() < 10_000 else values.float()
+    if values.ndim == 0:
+        return repr(float(values))
+    rows = values.flatten(1).sum(dim=1) if values.ndim > 1 else values
+    places = torch.linspace(1, 2, len(rows), dtype=rows.dtype, device=rows.device)
+    return repr(float((rows * places).sum()))
+
+
+def _mode(module: nn.Module) -> list[bool]:
+    return [part.training for part in module.modules()]

@@ -47,7 +47,8 @@ class Exercise:
     `facets` stand in teaching order: the check stops at the first that fails. `hints` are graded: a pointer to the
     idea, how to go about it, nearly the code. `meaning` is the sentence that is printed for a pass. `mistakes` are the
     known ones, which name the cause where a submission fails as they do. `exempt` are those of `laws.LAWS` that do not
-    hold for this exercise: a training loop changes its model, and what draws numbers draws others each time.
+    hold for this exercise: a training loop changes its model, and what draws numbers draws others each time. `blocks`
+    are functions of the package, beside the reference, that would be the answer: a submission cannot call them.
     `outcomes` are what the mistakes led to at the facets so far, up to the first that they fail.
     """
 
@@ -59,6 +60,7 @@ class Exercise:
     meaning: str
     mistakes: Mistakes = field(default_factory=Mistakes)
     exempt: tuple[str, ...] = ()
+    blocks: tuple[Callable[..., Any], ...] = ()
     outcomes: dict[str, list[Exception | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

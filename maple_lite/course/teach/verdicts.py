@@ -8,12 +8,13 @@ import inspect
 import io
 import textwrap
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from maple_lite.course.teach.blocking import answers_of, blocked
 from maple_lite.course.teach.causes import cause_of_error
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.laws import AGAIN, LAWS, REPEATED, Before, is_used_up, repeat_breach
@@ -51,7 +52,7 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
     if callable(exercise.reference) and not callable(submission):
         finding = Finding("a function", describe(submission), "pass the function itself, without calling it")
         return Verdict(FAILED, [*_found("a function", finding), ("likely cause", finding.cause)])
-    tried = _watched(submission, exercise.exempt)
+    tried = _watched(submission, exercise.exempt, answers_of(exercise))
     for place, facet in enumerate(exercise.facets):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
@@ -124,13 +125,13 @@ class Watched:
     """A submitted function that remembers its last call; it gets copies of its arguments, and may be a method.
 
     Every call is watched for the laws that are not `exempt`; `breach` is the first that was broken, in the call whose
-    arguments `broken` has in words.
+    arguments `broken` has in words. `answers` are what the function cannot call.
     """
 
-    def __init__(self, function: Any, exempt: Sequence[str] = ()) -> None:
+    def __init__(self, function: Any, exempt: Sequence[str] = (), answers: Sequence[Callable[..., Any]] = ()) -> None:
         functools.update_wrapper(self, function)
         self.function, self.call, self.result = function, "", ""
-        self.exempt, self.broken = tuple(exempt), ""
+        self.exempt, self.answers, self.broken = tuple(exempt), answers, ""
         self.calls: list[tuple[str, Sequence[Any], dict[str, Any]]] = []
         self.breach: Finding | None = None
 
@@ -162,8 +163,9 @@ class Watched:
             self.broken = words if self.breach else ""
 
     def _run(self, arguments: Sequence[Any], named: dict[str, Any]) -> Any:
-        """What the function returns, remembered in words."""
-        result = self.function(*arguments, **named)
+        """What the function returns, remembered in words; it cannot call what it is asked to be."""
+        with blocked(self.answers, self.function, partial(_is_own, submission=self.function)):
+            result = self.function(*arguments, **named)
         self.result = describe(result)
         return result
 
@@ -173,13 +175,10 @@ class Watched:
             return self.function(*cloned(arguments), **cloned(named))
 
 
-def _watched(submission: Any, exempt: Sequence[str]) -> Any:
+def _watched(submission: Any, exempt: Sequence[str], answers: Sequence[Callable[..., Any]] = ()) -> Any:
     """A function under watch; classes, modules and values as they are."""
-    return (
-        Watched(submission, exempt)
-        if callable(submission) and not isinstance(submission, type | nn.Module)
-        else submission
-    )
+    is_function = callable(submission) and not isinstance(submission, type | nn.Module)
+    return Watched(submission, exempt, answers) if is_function else submission
 
 
 def _bound(function: Any, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:

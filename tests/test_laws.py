@@ -14,6 +14,7 @@ from torch import nn
 from maple_lite.course.teach.exercise import Exercise, Facet
 from maple_lite.course.teach.facets import by_hand, equals, invariant
 from maple_lite.course.teach.laws import AGAIN, INPUTS, LAWS, MODE, MODULES, RANDOM
+from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.verdicts import FAILED, PASSED, judge
 
 X = torch.tensor([[3.0, 4.0], [0.6, 0.8]])
@@ -228,3 +229,15 @@ def test_a_range_or_tuple_is_as_good_as_a_list(made):
     )
     assert judge(exercise, lambda n: made(range(n))).kind == PASSED
     assert judge(exercise, lambda n: made(range(n + 1))).kind == FAILED
+
+
+def test_a_cause_is_named_only_where_the_mistake_gives_the_same_on_other_inputs_too():
+    table = Mistakes(
+        {"doubled": Mistake("that is twice the number", {"x * x": "2 * x"})}, "def square(x):\n    return x * x"
+    )
+    facets = by_hand((3.0,), 9.0), by_hand((5.0,), 25.0)
+    exercise = Exercise("99.6", "Square", lambda x: x * x, facets, ("1", "2", "3"), "Well.", table)
+    assert "that is twice the number" in judge(exercise, lambda x: x + x).text("99.6")
+    by_chance = judge(exercise, lambda x: x + 3)  # 6 for 3, as if doubled, but 8 for 5
+    assert by_chance.kind == FAILED
+    assert "that is twice the number" not in by_chance.text("99.6")

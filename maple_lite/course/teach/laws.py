@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from maple_lite.course.teach.exercise import Finding
 from maple_lite.course.teach.values import agree, cloned, describe
+from maple_lite.support.seeds import seeded
 
 INPUTS, MODULES, MODE, RANDOM, AGAIN = LAWS = ("inputs", "modules", "mode", "random numbers", "again")
 """What a call leaves as it was: its inputs, the modules in them, torch's and their mode, the random numbers that others
@@ -92,6 +93,27 @@ def repeat_breach(call: Callable[[], Any]) -> Finding | None:
         return None
     cause = "the function remembers its last call: look for a list or dict as a default argument, or a global variable"
     return Finding("the same for a second call with the same inputs", f"{describe(again)} with other values", cause)
+
+
+def same_result(
+    first: Callable[..., Any], second: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]
+) -> bool:
+    """Whether two functions return the same for copies of some arguments, or raise the same error."""
+    one, other = (_outcome_of(function, arguments, named) for function in (first, second))
+    if isinstance(one, Exception) or isinstance(other, Exception):
+        return type(one) is type(other) and str(one) == str(other)
+    if not isinstance(one, COMPARED):
+        return describe(one) == describe(other)
+    return one.equals(other) if isinstance(one, FRAMES) else agree(one, other, 1e-5)
+
+
+def _outcome_of(function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    """What a function returns for copies of some arguments, or the error that it raises."""
+    with seeded(0):
+        try:
+            return function(*map(cloned, arguments), **cloned(dict(named)))
+        except Exception as error:
+            return error
 
 
 def random_states() -> dict[str, bytes]:

@@ -17,7 +17,15 @@ from torch import Tensor, nn
 from maple_lite.course.teach.blocking import answers_of, blocked
 from maple_lite.course.teach.causes import cause_of_error
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
-from maple_lite.course.teach.laws import AGAIN, LAWS, REPEATED, Before, is_used_up, repeat_breach
+from maple_lite.course.teach.laws import (
+    AGAIN,
+    LAWS,
+    REPEATED,
+    Before,
+    is_used_up,
+    repeat_breach,
+    same_result,
+)
 from maple_lite.course.teach.values import cloned, describe, literal
 from maple_lite.support.seeds import seeded
 
@@ -28,6 +36,7 @@ PRINTED = 5  # lines at most of what a submission printed
 MESSAGE = 300  # characters at most of an exception's message
 WRITTEN = 80  # characters at most of a tensor argument's numbers
 NOTHING = "Nothing to check yet"
+SEEN = 12  # calls at most in which a submission and a known mistake must agree
 Row = tuple[str, str]
 
 
@@ -64,7 +73,7 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
             kind, rows = _error(error, submission, tried)
             if isinstance(error, Finding):
                 kind, rows = _failed(exercise, place, error)
-            rows.append(("likely cause", known_cause(exercise, place, error) or _own_cause(error)))
+            rows.append(("likely cause", known_cause(exercise, place, error, tried) or _own_cause(error)))
             return Verdict(kind, rows + _about(tried, printed.getvalue()))
     if isinstance(tried, Watched):
         tried.repeat()
@@ -75,20 +84,32 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
     return Verdict(PASSED, [("checked", ", ".join(facet.name for facet in exercise.facets)), ("", exercise.meaning)])
 
 
-def known_cause(exercise: Exercise, place: int, error: Exception) -> str:
+def known_cause(exercise: Exercise, place: int, error: Exception, tried: Any = None) -> str:
     """The cause of the first known mistake that fails facet `place` as a submission did; "" for none.
 
     It must pass the facets before, as the submission did. Two findings are alike if their evidence agrees, two other
-    errors if their kinds and messages are equal. What the wrong functions print is swallowed, and torch's random
-    numbers go on as if they had not run.
+    errors if their kinds and messages are equal. That could be a coincidence: so the wrong function and the one that
+    was `tried` must also return the same on every input that the facets have. What the functions print is swallowed,
+    and torch's random numbers go on as if they had not run.
     """
     if isinstance(error, Finding) and error.evidence is None:
         return ""
     with seeded(0), contextlib.redirect_stdout(io.StringIO()):
         for name, cause in exercise.mistakes.causes().items():
-            if _alike(error, _outcome(exercise, name, place)):
+            if _alike(error, _outcome(exercise, name, place)) and _is_proved(exercise, name, tried):
                 return cause
     return ""
+
+
+def _is_proved(exercise: Exercise, name: str, tried: Any) -> bool:
+    """Whether a submission returns what a known mistake does on all inputs of the facets, as far as that can be seen.
+
+    A function that changes its inputs for good, or that draws numbers, cannot be compared in this way.
+    """
+    if not isinstance(tried, Watched) or AGAIN in exercise.exempt:
+        return True
+    mistake = exercise.mistakes.submission(name)
+    return all(same_result(tried.function, mistake, *call) for call in tried.all_calls(exercise.facets))
 
 
 def _outcome(exercise: Exercise, name: str, place: int) -> Exception | None:
@@ -133,6 +154,8 @@ class Watched:
         self.function, self.call, self.result = function, "", ""
         self.exempt, self.answers, self.broken = tuple(exempt), answers, ""
         self.calls: list[tuple[str, Sequence[Any], dict[str, Any]]] = []
+        self.kept = REPEATED
+        self.seen: list[Any] | None = None
         self.breach: Finding | None = None
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -144,15 +167,29 @@ class Watched:
     def on_originals(self, *arguments: Any, **named: Any) -> Any:
         """A call with the arguments themselves; Finding where the function does not take so many."""
         self.call, self.result = _call(self.function, arguments, named), ""
+        if len(self.calls) < self.kept:
+            self.calls.append((self.call, cloned(arguments), cloned(named)))
         if self.breach or set(LAWS) <= set(self.exempt):
             return self._run(arguments, named)
-        if len(self.calls) < REPEATED:
-            self.calls.append((self.call, cloned(arguments), cloned(named)))
         before = Before(_bound(self.function, arguments, named))
         result = self._run(arguments, named)
         self.breach = before.breach(self.exempt)
         self.broken = self.call if self.breach else ""
         return result
+
+    def all_calls(self, facets: Sequence[Facet]) -> list[Any]:
+        """The arguments of the calls that all facets make, whether they pass or fail; at most SEEN, found once."""
+        if self.seen is None:
+            other = Watched(self.function, LAWS, self.answers)
+            other.kept = SEEN
+            for facet in facets:
+                _failure(facet, other)
+            self.seen = [
+                (arguments, named)
+                for _, arguments, named in other.calls
+                if not any(map(is_used_up, [*arguments, *named.values()]))
+            ]
+        return self.seen
 
     def repeat(self) -> None:
         """Makes the first calls of the check again, twice each, and notes where the two differ."""

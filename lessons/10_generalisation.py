@@ -92,7 +92,7 @@ show(figure, f"Three pictures each. {said}.")
 # %%
 def whole(name):
     """The rows of a stored table: unchanged methods that have all seeds that MaPLe has whole."""
-    rows = drop_variants(read_results(name))
+    rows = drop_variants(read_results(f"glyphs/{name}"))
     runs = rows.groupby(["seed", "method"]).size().unstack()  # [seeds, methods]
     runs = runs[runs.maple == runs.maple.max()]
     methods = runs.columns[(runs == runs.maple.max()).all()]

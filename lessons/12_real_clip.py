@@ -59,7 +59,7 @@ ex = session("12_real_clip")
 seed = ex.seed
 full = os.environ.get("MAPLE_LITE_MODE", "fast") == "full"
 clip = load_clip("ViT-B-16-quickgelu", "openai") if full else load_clip("glyphs")
-model = "--model ViT-B-16-quickgelu --pretrained openai" if full else "--model tiny"
+model = "--model ViT-B-16-quickgelu --pretrained openai" if full else "--model glyphs"
 dataset = "eurosat" if full else "pictures"  # a name, or the path of your own folder
 root = datasets_root().resolve() if full else None
 template = None if full else "a photo of {}, a sign of the zodiac."  # None: the paper's own

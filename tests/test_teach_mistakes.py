@@ -100,7 +100,8 @@ SHAPED = returns((torch.tensor([1.0, 2.0]), 3.0), (2,))
         (lambda x, factor: factor * x + 1, PASSED, ""),
         (lambda x, factor: factor * x, FAILED, "the one is missing"),
         (lambda x, factor: x + 1, FAILED, "the factor is missing"),
-        (lambda x, factor: (factor * x).mean(), FAILED, "one number came"),
+        (lambda x, factor: (factor * x + 1).sum(), FAILED, "one number came"),
+        (lambda x, factor: (factor * x).mean(), FAILED, "all dimensions were summed or averaged away"),
         (lambda x, factor: x[2], ERROR, "there may be two of them"),
         (lambda x, factor: x[3], ERROR, "the index is beyond the end"),
         (lambda x, factor: factor * x - 1, FAILED, "yours is -2 off everywhere"),
@@ -146,7 +147,7 @@ def test_a_known_mistake_runs_once_through_a_facet():
     checked = exercise(table, returns((torch.ones(2), 3.0), (2,)), HAND)
     wrong = [lambda x, factor: x[0], lambda x, factor: factor * x - 5, lambda x, factor: factor * x + 2]
     assert [cause(judge(checked, each)) == "one, not two" for each in wrong] == [False, False, True]
-    assert len(calls) == 2  # facets
+    assert len(calls) == 4  # two facets, and their two inputs once more as a proof
 
 
 def test_a_right_submission_compiles_nothing():

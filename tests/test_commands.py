@@ -301,3 +301,12 @@ def test_the_five_lines_of_the_researchers_page_run(here, monkeypatch):
     exec(lines, scope)
     assert scope["run"].table.paper.tolist() == [94.07, 73.23, 82.35]
     assert isinstance(open_dataset("eurosat", "datasets").class_names, list)
+
+
+def test_what_is_said_of_an_average_outside_the_run_can_be_done(here, capsys):
+    short = ("--shots", "1", "--epochs", "2", "--device", "cpu")
+    words = ("train", "--method", "promptsrc", "--dataset", "plants", *short)
+    run(*words, "--output", "a.safetensors", status=2)
+    assert "choose a mean between them, or more epochs" in capsys.readouterr().err
+    run(*words, "--mean", "1.5", "--output", "a.safetensors")
+    assert (here / "a.safetensors").is_file()

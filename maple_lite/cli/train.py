@@ -31,12 +31,15 @@ from maple_lite.support.checkpoint import require_writable
 from maple_lite.support.names import require_name
 
 COLUMNS = ("task", "model", "pretrained", "precision", "device", "torch", "seconds")  # of a run, beside its results
-LEARNER = {"n_ctx": int, "depth": int, "init": str}  # settings of a preset that an option replaces
+# The settings of a preset that an option replaces
+LEARNER = {"n_ctx": int, "depth": int, "init": str, "mean": float, "std": float}
 FIT = {"epochs": int, "lr": float, "batch_size": int}
 MEANINGS = {
     "n_ctx": "prompt tokens",
     "depth": "prompted layers",
     "init": 'words that the prompts start from, "" for none',
+    "mean": "epoch, from 1, that counts most in PromptSRC's average of epochs",
+    "std": "how many epochs that average is wide",
     "epochs": "times through the training pictures",
     "lr": "learning rate",
     "batch_size": "pictures per step",

@@ -82,7 +82,7 @@ def above(first: str, second: str, split: str, bound: float = 0.0, below: bool =
 
 def by_depth() -> list[Part]:
     """What every further layer of MaPLe's prompts brings: the slope of the harmonic mean over the depth, per run."""
-    table = read_results("ablations").query("split == 'hm'")
+    table = read_results("ablations").query("method == 'maple' and split == 'hm'")
     own = table[table.variant.str.startswith("depth: ")]
     depths = own.assign(depth=own.variant.str.removeprefix("depth: ").astype(float))
     runs = depths.pivot_table(index=["dataset", "seed"], columns="depth", values="accuracy")

@@ -14,11 +14,12 @@ from maple_lite.datasets import DRAWN, VARIANTS
 from maple_lite.experiments.grid import SMALL, SOURCE
 from maple_lite.experiments.published import read_paper, read_results
 from maple_lite.experiments.summaries import average_over_datasets, average_over_seeds, compare_levels, drop_variants
-from maple_lite.experiments.titles import TITLES
+from maple_lite.experiments.titles import CLASSIFIER_TITLES, TITLES
 from maple_lite.learners import METHODS
 from maple_lite.pretraining.gauges import GAUGES, read_gauges
 from maple_lite.support.files import atomic_write, data_folder, file_stem
 
+READS = "the network reads"  # the factor of CoCoOp, the others are MaPLe's
 PRESETS = {
     "depth": "5",
     "length, from words": "2",
@@ -26,6 +27,7 @@ PRESETS = {
     "initialisation": "words at the first layer",
     "coupling": "one per layer",
     "deep prompts": "replaced",
+    READS: "the image",
 }
 """What the preset is among the levels of each factor."""
 OUTSIDE = (SOURCE, "handwritten")  # not in averages of transfer: the source, and what was not drawn
@@ -101,7 +103,7 @@ def transfer_table(targets: Sequence[str], published: str) -> str:
 def few_shot_table(dataset: str) -> str:
     """Accuracy of every method and variant on a dataset by shots."""
     table = read_results("few-shot").query("dataset == @dataset")
-    label = table.method.map(lambda method: TITLES.get(method, "linear probe"))
+    label = table.method.map(TITLES | CLASSIFIER_TITLES)
     table = table.assign(label=label.where(table.variant == "preset", label + ", " + table.variant))
     means = average_over_seeds(table.drop(columns=["method", "variant"]), "label", "shots")
     cells = spreads(means, "label", "shots")
@@ -127,15 +129,19 @@ def towers_table() -> str:
 
 
 def ablation_table() -> str:
-    """MaPLe with one factor changed at a time, averaged over the three datasets."""
-    rows = []
+    """MaPLe and CoCoOp with one factor changed at a time, averaged over the three datasets."""
+    rows, table = [], read_results("ablations")
     for factor, preset in PRESETS.items():
-        found = compare_levels(read_results("ablations"), factor, preset)
+        method = "cocoop" if factor == READS else "maple"
+        own = table[table.method == method]
+        if own.empty:
+            continue
+        found = compare_levels(own, factor, preset)
         for level, splits in sorted(found.groupby("level", sort=False), key=_size):
             means = spreads(splits, "split")
             name = f"**{level}** (preset)" if splits.preset.all() else f"{level}"
-            rows.append([factor, name, *(means[split,] for split in ("base", "novel", "hm"))])
-    return markdown(["factor", "level", "base", "novel", "mean of HMs"], rows)
+            rows.append([TITLES[method], factor, name, *(means[split,] for split in ("base", "novel", "hm"))])
+    return markdown(["method", "factor", "level", "base", "novel", "mean of HMs"], rows)
 
 
 def _size(level: tuple[Any, pd.DataFrame]) -> float:
@@ -187,7 +193,7 @@ def sections() -> dict[str, str]:
         "Trained on objects, tested on other datasets": ("transfer", others),
         "Trained on objects, tested on its variants": ("transfer", domains),
         "Whose prompts do the work? The towers' prompts apart": ("towers", towers_table),
-        f"MaPLe, one factor changed at a time: {SMALL[0]}, {SMALL[1]} and {SMALL[2]}": ("ablations", ablation_table),
+        f"One factor changed at a time: {SMALL[0]}, {SMALL[1]} and {SMALL[2]}": ("ablations", ablation_table),
     }
     tables |= {f"Few shots, all classes of {name}": ("few-shot", partial(few_shot_table, name)) for name in SMALL}
     there = {path.stem for path in (data_folder() / "results").glob("*.csv")}

@@ -117,6 +117,14 @@ class PromptLearner(nn.Module):
         return move_context(tokens, [frozen + len(word_ids(name)) for name in names], self.n_ctx, self.position)
 
 
+class ClassConditional(PromptLearner):
+    """A learner whose text prompts depend on which classes are asked about; a parent of learners."""
+
+    def class_prompts(self, model: Any) -> list[Tensor]:
+        """Prompts [C, n, d_t] of the text tower for the classes of a PromptedCLIP, one per layer from the first on."""
+        raise NotImplementedError(f"{type(self).__name__} needs a method class_prompts(model).")
+
+
 class ZeroShot(PromptLearner):
     """Zero-shot CLIP, made like the learners that learn: from a CLIP, which it does not need.
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP
-from maple_lite.learners import PromptLearner
+from maple_lite.learners import ClassConditional, PromptLearner
 from maple_lite.support.names import require_count
 from maple_lite.tokens import name_list
 
@@ -61,7 +61,10 @@ class PromptedCLIP(nn.Module):
 
     def encode_classes(self, image_features: Tensor | None = None) -> Tensor:
         """Unit-norm text features of the classes: [C, D], or [B, C, D] where the text depends on the image (CoCoOp)."""
-        prompts = self.learner.text_prompts(image_features)
+        if isinstance(self.learner, ClassConditional):
+            prompts = self.learner.class_prompts(self)
+        else:
+            prompts = self.learner.text_prompts(image_features)
         chunk = {} if self.chunk is None else {"chunk": self.chunk}
         features = self.clip.encode_text(self.tokens, prompts, self.positions, **chunk)
         templates = len(self.learner.templates)

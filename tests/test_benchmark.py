@@ -26,7 +26,7 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def command(folder: Path, *options: str) -> list[str]:
-    chosen = ["--tables", "base-to-novel", "--datasets", "sea", "plants", "--seeds", "1", "2", "--shots", "8"]
+    chosen = ["--tables", "base-to-novel", "--datasets", "sea", "plants", "--seeds", "1", "2", "--shots", "2"]
     program = [sys.executable, "-m", "maple_lite.cli.main", "benchmark", *chosen, "--methods", "zeroshot", "language"]
     return [*program, "--results", str(folder), *options]
 
@@ -43,17 +43,22 @@ def whole(tmp_path_factory) -> pd.DataFrame:
     return pd.read_csv(folder / "base_to_novel.csv")
 
 
+def rows(table: Path) -> int:
+    """How many rows stand in a table that may not be there yet."""
+    return len(pd.read_csv(table)) if table.is_file() else 0
+
+
 def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_table(tmp_path, whole):
-    moments, kills, path = random.Random(0), 0, tmp_path / "base_to_novel.csv"
-    while kills < KILLS:
+    moments, path = random.Random(0), tmp_path / "base_to_novel.csv"
+    last_rows = sorted(moments.sample(range(len(whole) - 6), KILLS))  # killed before the last cells are there
+    for wanted in last_rows:
         process = subprocess.Popen(
             command(tmp_path, "--jobs", "2"), env=ONE_THREAD, start_new_session=True, stderr=subprocess.DEVNULL
         )
-        time.sleep(moments.uniform(3, 14))
-        if process.poll() is None:
-            kills += 1
-        else:
-            path.unlink()  # it finished first: begin again
+        while rows(path) < wanted:
+            assert process.poll() is None, "the run ended before it was killed"
+            time.sleep(0.05)
+        time.sleep(moments.uniform(0, 0.5))
         os.killpg(process.pid, signal.SIGKILL) if process.poll() is None else None
         process.wait()
     subprocess.run(command(tmp_path, "--jobs", "2"), check=True, capture_output=True, env=ONE_THREAD)

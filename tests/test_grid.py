@@ -11,10 +11,18 @@ from maple_lite import IVLP, METHODS, FrozenCLIP, MaPLe, PromptedCLIP, load_clip
 from maple_lite.datasets import DRAWN, open_dataset
 from maple_lite.datasets.emoji.drawn import Drawn
 from maple_lite.datasets.handwritten import Handwritten
-from maple_lite.experiments.ablations import ProgressiveCLIP, ReversedCoupling, coop_variants, maple_variants
+from maple_lite.experiments.ablations import (
+    CoCoOpOnClassText,
+    CoCoOpOnNoise,
+    ProgressiveCLIP,
+    ReversedCoupling,
+    cocoop_variants,
+    coop_variants,
+    maple_variants,
+)
 from maple_lite.experiments.benchmark import table_path
 from maple_lite.experiments.grid import (
-    PROBE,
+    CLASSIFIERS,
     SMALL,
     TABLES,
     Cell,
@@ -29,6 +37,7 @@ from maple_lite.experiments.published import read_results
 from maple_lite.experiments.run import make_learner
 from maple_lite.support.files import data_folder
 from maple_lite.support.version import DECIDING, _bare, _collect, class_version, code_version
+from maple_lite.tokens import tokenize
 
 NAMES = ["cat", "big dog", "small red car"]
 
@@ -42,9 +51,9 @@ def test_the_whole_evaluation_is_what_the_papers_report_with_three_seeds(tiny):
     found = {table: list_cells(table, tiny) for table in TABLES}
     assert len(found["base-to-novel"]) == 11 * len(METHODS) * 3
     assert len(found["transfer"]) == len(METHODS) * 3
-    variants = 1 + len(maple_variants(tiny))
+    variants = 2 + len(maple_variants(tiny)) + len(cocoop_variants())
     assert len(found["ablations"]) == variants * 3 * 3
-    assert len(found["few-shot"]) == (len(METHODS) + 1 + len(coop_variants(2))) * 5 * 3 * 3
+    assert len(found["few-shot"]) == (len(METHODS) + len(CLASSIFIERS) + len(coop_variants(2))) * 5 * 3 * 3
     assert {cell.dataset for cell in found["few-shot"]} == set(SMALL)
     sizes = {name: len(open_dataset(name).class_names) for name in DRAWN}
     assert sum(sizes[name] for name in SMALL) == sum(sorted(sizes.values())[:3])
@@ -63,7 +72,7 @@ def test_seeds_come_one_after_the_other_and_the_longest_cell_first(tiny):
     [
         (("base2novel",), "unknown table 'base2novel': did you mean 'base-to-novel'"),
         (("transfer", ["sea"]), "unknown dataset of transfer 'sea': choose one of objects"),
-        (("ablations", None, ["coop"]), "unknown method of ablations 'coop': choose one of maple"),
+        (("ablations", None, ["vpt"]), "unknown method of ablations 'vpt': choose one of maple, cocoop"),
         (("few-shot", None, None, [1], [0]), "shots must be at least 1, got 0"),
     ],
 )
@@ -102,9 +111,11 @@ def test_a_cell_measures_its_accuracies_time_and_parameters():
     assert 10 < done.accuracies["base"] <= 100
     assert set(done.measured) == {"seconds", "cpu_seconds", "parameters", "config"}
     assert done.measured["parameters"] == sum(weight.numel() for weight in done.learner.parameters())
-    probe = compute_cell(Cell("few-shot", "sea", PROBE, "preset", 1, 16), Where(threads=torch.get_num_threads()))
-    assert probe.learner is None
-    assert probe.accuracies["all"] > 80
+    for name in CLASSIFIERS:
+        cell = Cell("few-shot", "sea", name, "preset", 1, 16)
+        classifier = compute_cell(cell, Where(threads=torch.get_num_threads()))
+        assert classifier.learner is None
+        assert classifier.accuracies["all"] > 80
 
 
 def images_of(clip):
@@ -134,6 +145,40 @@ def test_every_variant_differs_from_the_preset_in_its_factor_alone(clip):
         assert (plan.kind is MaPLe) == (variant.kind is None)
         assert type(plan.clip) is variant.clip
         assert (plan.task, plan.tests, plan.seed, plan.shots) == (plain.task, plain.tests, plain.seed, plain.shots)
+
+
+def test_cocoop_on_class_text_shifts_by_the_class_and_not_by_the_image(clip):
+    with seeded(1):
+        learner = CoCoOpOnClassText(clip)
+    model, images = PromptedCLIP(clip, learner, NAMES), images_of(clip)
+    assert model.encode_classes().shape == (3, clip.embed_dim)
+    prompts = learner.class_prompts(model)[0]
+    frozen = clip.encode_text(tokenize(["a photo of a cat."], clip.context_length))
+    torch.testing.assert_close(prompts[0], learner.ctx + learner.meta_net(frozen)[0])
+    assert not torch.allclose(prompts[0], prompts[1])
+    one = PromptedCLIP(clip, learner, NAMES[:1])(images)  # a class alone, and each image alone, give the same
+    torch.testing.assert_close(model(images)[:, :1], one)
+    torch.testing.assert_close(torch.cat([model(image[None]) for image in images]), model(images))
+    model(images).sum().backward()
+    assert all(weight.grad is not None for weight in learner.parameters())
+
+
+def test_cocoop_on_noise_is_one_context_for_all_and_keeps_its_noise(clip, tmp_path):
+    with seeded(1):
+        learner, other = CoCoOpOnNoise(clip), CoCoOpOnNoise(clip)
+    assert learner.text_prompts()[0].shape == learner.ctx.shape
+    assert not torch.equal(learner.noise, other.noise)
+    other.load_state_dict(learner.state_dict())
+    assert torch.equal(learner.text_prompts()[0], other.text_prompts()[0])
+    assert learner.noise.norm() == pytest.approx(1)
+
+
+def test_variants_of_cocoop_keep_its_settings(clip):
+    plain = make_plan("cocoop", open_dataset("sea", clip=clip), clip)
+    for variant in cocoop_variants().values():
+        plan = variant.apply(plain)
+        assert (plan.learner_kwargs, plan.fit_kwargs) == (plain.learner_kwargs, plain.fit_kwargs)
+        assert not make_learner(plan).needs_image
 
 
 def test_a_shared_coupling_counts_once_and_a_network_has_as_many_weights_as_a_linear_function(clip):

@@ -1,4 +1,4 @@
-"""Variants of MaPLe and CoOp, one factor changed at a time, and a CLIP that adds deep prompts instead of replacing."""
+"""Variants of MaPLe, CoOp and CoCoOp, one factor changed at a time, and a CLIP that adds deep prompts to its layers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,23 @@ from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP, ImageTower, TextTower
 from maple_lite.experiments.plan import Plan
-from maple_lite.learners import IVLP, MaPLe, PromptLearner, first_prompt, prompt_depth, random_prompt
+from maple_lite.learners import (
+    IVLP,
+    ClassConditional,
+    CoCoOp,
+    MaPLe,
+    PromptLearner,
+    Taught,
+    first_prompt,
+    prompt_depth,
+    random_prompt,
+)
+from maple_lite.prompted import PromptedCLIP
 
 WORDS = {
     4: "a photo of a",
-    8: "a picture of a drawing of the sign",
-    16: "a photo of a picture of a drawing of the sign of a piece of the",
+    8: "this is a nice close photo of a",
+    16: "look at the picture here you see that it is a nice close photo of a",
 }  # contexts of n tokens, of words that captions of the tiny CLIP use
 
 
@@ -75,6 +86,36 @@ class ReversedCoupling(PromptLearner):
     def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
         """Prompts [n, d_t] for layers 0..J-1, projected from the vision prompts [n, d_v]."""
         return [couple(prompt) for couple, prompt in zip(self.couple, self.vision, strict=True)]
+
+
+class CoCoOpOnClassText(Taught, ClassConditional, CoCoOp):
+    """CoCoOp whose network reads what the frozen CLIP says of a class's name, instead of what the image shows.
+
+    Its prompts are [C, n, d_t], one context per class, and serve all images. Unlike contexts that are learned class by
+    class they exist for novel classes, too.
+    """
+
+    needs_image = False
+    lessons = ("a photo of a {}.",)
+
+    def class_prompts(self, model: PromptedCLIP) -> list[Tensor]:
+        """The context of every class [C, n, d_t] of a PromptedCLIP."""
+        return [self.ctx + self.meta_net(self.find_teacher(model).text)[:, None]]
+
+
+class CoCoOpOnNoise(CoCoOp):
+    """CoCoOp whose network reads a fixed direction of noise in place of the image: its shift is the same for all."""
+
+    needs_image = False
+    noise: Tensor  # [D], of unit norm as image features are
+
+    def __init__(self, clip: FrozenCLIP, n_ctx: int | None = 4, init: str | None = "a photo of a") -> None:
+        super().__init__(clip, n_ctx, init)
+        self.register_buffer("noise", F.normalize(torch.randn(clip.embed_dim), dim=0).to(clip.device))
+
+    def text_prompts(self, image_features: Tensor | None = None) -> list[Tensor]:
+        """The context [n, d_t], whatever the image shows."""
+        return [self.ctx + self.meta_net(self.noise)]
 
 
 class AddingImageTower(ImageTower):
@@ -151,6 +192,12 @@ def coop_variants(n_classes: int) -> dict[str, Variant]:
         Variant("class position", "front", "coop", change=dict(position="front")),
     ]
     return _named(found)
+
+
+def cocoop_variants() -> dict[str, Variant]:
+    """The variants of CoCoOp for base-to-novel, by name: its network reads something else than the image."""
+    read = {"class text": CoCoOpOnClassText, "fixed noise": CoCoOpOnNoise}
+    return _named([Variant("the network reads", level, "cocoop", kind) for level, kind in read.items()])
 
 
 def _named(variants: Sequence[Variant]) -> dict[str, Variant]:

@@ -15,7 +15,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import DRAWN
 from maple_lite.experiments.grid import (
-    PROBE,
+    CLASSIFIERS,
     SOURCE,
     TABLES,
     Cell,
@@ -107,7 +107,7 @@ def _known(tables: Sequence[str], datasets: Sequence[str] | None, methods: Seque
     for name in datasets or ():
         require_name("dataset", name, DRAWN)
     for name in methods or ():
-        require_name("method", name, [*METHODS, PROBE])
+        require_name("method", name, [*METHODS, *CLASSIFIERS])
     return [require_name("table", name, TABLES) for name in dict.fromkeys(tables)]
 
 

@@ -15,8 +15,9 @@ from sklearn.linear_model import LogisticRegression
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.datasets import DRAWN, HANDWRITTEN, VARIANTS, ClassificationDataset, open_dataset
-from maple_lite.experiments.ablations import PRESET, Variant, coop_variants, maple_variants
+from maple_lite.experiments.ablations import PRESET, Variant, cocoop_variants, coop_variants, maple_variants
 from maple_lite.experiments.plan import Plan, make_plan
+from maple_lite.experiments.rivals import RIVALS, train_rival
 from maple_lite.experiments.run import execute
 from maple_lite.experiments.tasks import CURVE, SEEDS
 from maple_lite.learners import METHODS, PromptLearner
@@ -35,7 +36,8 @@ TABLES = {
     "transfer": "cross-dataset",
 }
 """The tables of the evaluation, and the task of each one's plans. Transfer is tested on other domains, too."""
-PROBE = "probe"  # a linear probe of the image features, beside the seven learners in few-shot curves
+PROBE = "probe"  # a linear probe of the image features
+CLASSIFIERS = (PROBE, *RIVALS)  # of image features, beside the learners in few-shot curves: they know no other classes
 SOURCE = "objects"  # of transfer
 SMALL = ("sea", "plants", "fruits")  # the three datasets with the fewest classes: those of curves and ablations
 
@@ -87,7 +89,7 @@ def list_cells(
     require_name("table", table, TABLES)
     known = (SOURCE,) if table == "transfer" else DRAWN
     usual = SMALL if table in ("ablations", "few-shot") else known
-    learners = {"few-shot": [*METHODS, PROBE], "ablations": ["maple"]}.get(table, [*METHODS])
+    learners = {"few-shot": [*METHODS, *CLASSIFIERS], "ablations": ["maple", "cocoop"]}.get(table, [*METHODS])
     datasets = [require_name(f"dataset of {table}", name, known) for name in datasets or usual]
     methods = [require_name(f"method of {table}", name, learners) for name in methods or learners]
     found = [
@@ -102,9 +104,9 @@ def list_cells(
 
 
 def plan_cell(cell: Cell, clip: FrozenCLIP) -> Plan:
-    """The plan of a cell: its method's on its dataset, changed as its variant says; the probe has zero-shot CLIP's."""
+    """The plan of a cell: its method's on its dataset, changed by its variant; classifiers have zero-shot CLIP's."""
     data, task = open_dataset(cell.dataset, clip=clip), TABLES[cell.table]
-    method = "zeroshot" if cell.method == PROBE else cell.method
+    method = "zeroshot" if cell.method in CLASSIFIERS else cell.method
     targets = _targets(clip) if cell.table == "transfer" else {}
     plan = make_plan(method, data, clip, task, shots=cell.shots, seed=cell.seed, targets=targets)
     return plan if cell.variant == PRESET else _variant(cell, plan).apply(plan)
@@ -118,6 +120,9 @@ def compute_cell(cell: Cell, where: Where) -> Finished:
     plan, learner = plan_cell(cell, clip), None
     if cell.method == PROBE:
         accuracies = {"all": probe_accuracy(clip, plan.data, cell.seed, cell.shots)}
+    elif cell.method in RIVALS:
+        rival = train_rival(cell.method, plan.data, clip, cell.shots, cell.seed)
+        accuracies = {"all": rival.accuracy(plan.data.test())}
     else:
         learner, results, _ = execute(plan, bar=False)
         accuracies = dict(zip(results.split, results.accuracy, strict=True))
@@ -141,7 +146,7 @@ def digest_settings(cell: Cell, clip: FrozenCLIP) -> str:
     plan, about = plan_cell(cell, clip), {"task": file_stem(cell.table), **asdict(cell)}
     del about["table"]
     learner = [plan.kind.__name__, class_version(plan.kind), plan.learner_kwargs, plan.fit_kwargs]
-    settings = None if cell.method == PROBE else learner
+    settings = None if cell.method in CLASSIFIERS else learner
     return hashlib.sha256(json.dumps([about, settings], sort_keys=True).encode()).hexdigest()[:8]
 
 
@@ -166,14 +171,19 @@ def probe_accuracy(clip: FrozenCLIP, data: ClassificationDataset, seed: int, sho
 
 def _variants(table: str, method: str, clip: FrozenCLIP) -> list[str]:
     """The names of the variants of a method in a table, the preset first."""
+    return [PRESET, *_known_variants(table, method, clip, 1)]
+
+
+def _known_variants(table: str, method: str, clip: FrozenCLIP, n_classes: int) -> dict[str, Variant]:
+    """The variants of a method in a table by name; none for most."""
     if table == "ablations":
-        return [PRESET, *maple_variants(clip)]
-    return [PRESET, *(coop_variants(1) if table == "few-shot" and method == "coop" else ())]
+        return maple_variants(clip) if method == "maple" else cocoop_variants()
+    return coop_variants(n_classes) if (table, method) == ("few-shot", "coop") else {}
 
 
 def _variant(cell: Cell, plan: Plan) -> Variant:
     """The variant that a cell names."""
-    known = maple_variants(plan.clip) if cell.table == "ablations" else coop_variants(len(plan.data.class_names))
+    known = _known_variants(cell.table, cell.method, plan.clip, len(plan.data.class_names))
     return known[require_name("variant", cell.variant, known)]
 
 

@@ -13,3 +13,11 @@ TITLES = {
     "maple-src": "MaPLe + SRC",
 }
 """The name of every method of `METHODS` in tables, figures and prose."""
+
+CLASSIFIER_TITLES = {
+    "probe": "linear probe",
+    "tip-adapter": "Tip-Adapter",
+    "tip-adapter-f": "Tip-Adapter-F",
+    "text-probe": "linear probe from text",
+}
+"""The names of the classifiers of image features that few-shot tables hold, beside the methods."""

@@ -15,7 +15,7 @@ DECIDING = (
     *(f"datasets/{module}" for module in ("balanced", "drawing", "handwritten")),
     *(f"datasets/emoji/{module}" for module in ("composing", "drawn", "fonts", "grounds", "looks")),
     *(f"datasets/emoji/{module}" for module in ("placing", "sprites", "table")),
-    *(f"experiments/{module}" for module in ("ablations", "grid", "plan", "run")),
+    *(f"experiments/{module}" for module in ("ablations", "grid", "plan", "rivals", "run")),
 )
 """The modules that decide a result. A change of their code makes another version, one of comments does not.
 

@@ -55,9 +55,9 @@ def plot_loss(history: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -
 def plot_few_shot(curves: pd.DataFrame, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
     """Accuracy over shots per class (log axis), a line per method; its band is one standard deviation over seeds.
 
-    `curves` has columns method (of `METHODS`, or "probe"), shots and mean (percent), and std (percent) for the bands.
-    Zero-shot, which learns nothing, is dashed. `kwargs` go to the lines. Raises ValueError for an unknown method or a
-    missing column.
+    `curves` has columns method (or classifier of a few-shot table), shots and mean (percent), and std (percent) for the
+    bands. Zero-shot, which learns nothing, is dashed. `kwargs` go to the lines. Raises ValueError for an unknown method
+    or a missing column.
 
     >>> plot_few_shot(average_over_seeds(drop_variants(read_results("glyphs/few-shot")), "method", "shots"))
     """

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from maple_lite.experiments.titles import TITLES
+from maple_lite.experiments.titles import CLASSIFIER_TITLES, TITLES
 from maple_lite.support.names import require_name
 
 LANGUAGE, VISION, COUPLING = "#0072B2", "#009E73", "#D55E00"
@@ -38,19 +38,22 @@ LOOKS = {
     "kgcoop": Look(TITLES["kgcoop"], "#B07D00", "p"),
     "promptsrc": Look(TITLES["promptsrc"], "#882255", "h"),
     "maple-src": Look(TITLES["maple-src"], "#8C3B00", "8"),
-    "probe": Look("linear probe", INK, "*"),
+    "probe": Look(CLASSIFIER_TITLES["probe"], INK, "*"),
+    "tip-adapter": Look(CLASSIFIER_TITLES["tip-adapter"], "#999933", "<"),
+    "tip-adapter-f": Look(CLASSIFIER_TITLES["tip-adapter-f"], "#6B6B00", ">"),
+    "text-probe": Look(CLASSIFIER_TITLES["text-probe"], "#555555", "d"),
 }
-"""The methods and the linear probe; a method that prompts one tower has its branch's colour."""
+"""The methods and the classifiers of image features; a method that prompts one tower has its branch's colour."""
 
-COLOURS = {method: look.colour for method, look in LOOKS.items() if method != "probe"}
+COLOURS = {method: look.colour for method, look in LOOKS.items() if method in TITLES}
 """One colour per method, kept through the course."""
 
-MARKERS = {method: look.marker for method, look in LOOKS.items() if method != "probe"}
+MARKERS = {method: look.marker for method, look in LOOKS.items() if method in TITLES}
 """One marker per method, so that no meaning is by colour alone."""
 
 
 def look_of(method: object) -> Look:
-    """The look of a method or of "probe"; ValueError for another name."""
+    """The look of a method or of a classifier of image features; ValueError for another name."""
     return LOOKS[require_name("method", str(method), LOOKS)]
 
 

@@ -112,6 +112,29 @@ def few_shot_table(dataset: str) -> str:
     return markdown(["shots", *map(str, shots)], [[name, *(cells[name, k] for k in shots)] for name in labels])
 
 
+def calibration_table() -> str:
+    """Calibration error, precision and recall of base and novel classes, and accuracy where both are asked at once."""
+    table = read_results("calibration").rename(columns={"value": "accuracy"})
+    rows = []
+    asked = {
+        ("base", "calibration_error"): "base: calibration error",
+        ("novel", "calibration_error"): "novel: calibration error",
+        ("base", "precision"): "base: precision",
+        ("novel", "precision"): "novel: precision",
+        ("novel", "recall"): "novel: recall",
+        ("base of all", "accuracy"): "all names: base",
+        ("novel of all", "accuracy"): "all names: novel",
+        ("hm of all", "accuracy"): "all names: HM",
+    }
+    means = {
+        key: spreads(average_over_seeds(part.drop(columns=["split", "measure"]), "method"), "method")
+        for key, part in table.groupby(["split", "measure"])
+    }
+    methods = [method for method in TITLES if method in set(table.method)]
+    rows = [[TITLES[method], *(means[key][method,] for key in asked)] for method in methods]
+    return markdown(["", *asked.values()], rows)
+
+
 def towers_table() -> str:
     """Harmonic means with the prompts of one tower or both, and their gain over none ± its error over datasets."""
     hms = read_results("towers").query("split == 'hm'")
@@ -190,6 +213,7 @@ def sections() -> dict[str, str]:
         "The tiny CLIP without prompts: accuracy on every test set": ("zero-shot", clip_table),
         "Base-to-novel: averages of eleven datasets": ("base-to-novel", partial(average_table, "base-to-novel")),
         "Base-to-novel: harmonic mean of every dataset": ("base-to-novel", per_dataset_table),
+        "Base-to-novel: can the answers be trusted?": ("calibration", calibration_table),
         "Trained on objects, tested on other datasets": ("transfer", others),
         "Trained on objects, tested on its variants": ("transfer", domains),
         "Whose prompts do the work? The towers' prompts apart": ("towers", towers_table),

@@ -4,12 +4,31 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from calibration import table as measured_table
 from sklearn.metrics import precision_score, recall_score
 from torch.utils.data import TensorDataset
 
-from maple_lite import CoOp, PromptedCLIP, PromptLearner, accuracy, base_and_novel, open_dataset, predict, seeded
+from maple_lite import (
+    CoOp,
+    PromptedCLIP,
+    PromptLearner,
+    accuracy,
+    base_and_novel,
+    load_clip,
+    load_learner,
+    open_dataset,
+    predict,
+    seeded,
+)
 from maple_lite.analysis import calibration
-from maple_lite.analysis.calibration import asked_together, calibration_error, precision_and_recall, reliability
+from maple_lite.analysis.calibration import (
+    asked_together,
+    calibration_error,
+    measure_quality,
+    precision_and_recall,
+    reliability,
+)
+from maple_lite.support.files import data_folder
 
 NAMES = ["cat", "big dog", "small red car"]
 
@@ -96,3 +115,31 @@ def test_bins_are_a_count(model, data, bins):
 def test_the_error_counts_bins_by_their_images():
     table = pd.DataFrame({"images": [3, 1, 0], "confidence": [90, 40, np.nan], "accuracy": [80, 0, np.nan]})
     assert calibration_error(table) == 17.5
+
+
+def test_the_quality_of_one_pass_is_that_of_the_separate_measures(model, data):
+    found = measure_quality(model, data, bins=7)
+    classes = precision_and_recall(model, data)
+    assert found == pytest.approx(
+        {
+            "accuracy": accuracy(model, data),
+            "calibration_error": calibration_error(reliability(model, data, bins=7)),
+            "precision": classes.precision.mean(),
+            "recall": classes.recall.mean(),
+        }
+    )
+
+
+def test_the_stored_learners_are_measured_on_the_pictures_of_each_half():
+    clip, data = load_clip(), open_dataset("sea")
+    folder = data_folder() / "results" / "learners"
+    rows = measured_table(clip, folder, ["sea"], ["zeroshot", "maple"], [1])
+    found = rows.set_index(["method", "split", "measure"]).value
+    learner = load_learner(folder / "base_to_novel" / "sea-maple-seed1.safetensors", clip)
+    for split, half in zip(("base", "novel"), base_and_novel(len(data.class_names)), strict=True):
+        test = data.subset(half)
+        model = PromptedCLIP(clip, learner, test.class_names)
+        for measure, value in measure_quality(model, test.test()).items():
+            assert found["maple", split, measure] == pytest.approx(value, abs=1e-3)
+    for split, value in asked_together(clip, PromptLearner(data.template), data).items():
+        assert found["zeroshot", f"{split} of all", "accuracy"] == pytest.approx(value)

@@ -73,6 +73,14 @@ def test_evaluate_prints_what_train_printed(here, capsys):
     assert again[1:5] == first[3:7]
     run("evaluate", "one.safetensors", "--dataset", "plants", "--task", "few-shot", "--device", "cpu")
     assert "MaPLe on plants, few-shot" in said(capsys)
+    run("evaluate", "one.safetensors", "--device", "cpu", "--details")
+    details = said(capsys).splitlines()
+    assert details[1].split() == ["split", "accuracy", "calibration", "error", "precision", "recall"]
+    base, novel = (line.split() for line in details[2:4])
+    assert base[:2] == first[4].split()
+    assert novel[:2] == first[5].split()
+    assert base[1] == base[-1]  # every class has as many test pictures: accuracy is macro recall
+    assert "asked with the names of base and novel classes at once: base" in details[-1]
 
 
 @pytest.mark.parametrize("method", ["zeroshot", "coop", "cocoop", "vpt", "language", "ivlp"])

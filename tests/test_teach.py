@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 
 import ipywidgets
 import matplotlib
@@ -10,6 +11,7 @@ import matplotlib.pyplot as plt
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from PIL import Image
 
 from maple_lite.course import explore, show
 
@@ -29,21 +31,30 @@ def draw(height=1, colour="blue"):
     return figure, f"A {colour} bar, {height} high."
 
 
-def test_show_displays_a_png_with_its_alt_text_prints_it_and_closes_the_figure(shell):
+def test_show_displays_a_sharp_png_with_its_alt_text_prints_the_caption_and_closes_the_figure(shell):
     figure, _ = draw()
     with capture_output() as captured:
-        show(figure, "A bar\n  of height one.")
+        show(figure, "A bar\n  of height one.", "It is\n  the only one.")
     (output,) = captured.outputs
     assert base64.b64decode(output.data["image/png"]).startswith(PNG)
     assert output.data["text/plain"] == "A bar of height one."
-    assert output.metadata == {"image/png": {"alt": "A bar of height one."}}
-    assert captured.stdout == "A bar of height one.\n"
+    about = output.metadata["image/png"]
+    assert about["alt"] == "A bar of height one."
+    pixels = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).width
+    assert pixels == pytest.approx(2 * about["width"], abs=1)
+    assert captured.stdout == "It is the only one.\n"
     assert plt.get_fignums() == []
 
 
-def test_a_long_sentence_is_printed_in_lines_that_fit(shell):
+def test_a_figure_without_a_caption_prints_nothing(shell):
     with capture_output() as captured:
-        show(draw()[0], "word " * 100)
+        show(*draw())
+    assert captured.stdout == ""
+
+
+def test_a_long_caption_is_printed_in_lines_that_fit(shell):
+    with capture_output() as captured:
+        show(draw()[0], "word " * 100, "word " * 100)
     assert max(map(len, captured.stdout.splitlines())) <= 110
     assert captured.outputs[0].metadata["image/png"]["alt"] == ("word " * 100).strip()
 

@@ -18,14 +18,19 @@ from maple_lite.datasets import ClassificationDataset
 from maple_lite.datasets.emoji.gallery import write_galleries
 
 INCH = 0.9  # width of one picture
+HIGH = 4  # rows of one column
 FINE = 150  # dots per inch of small print
 
 
 def plot_galleries(datasets: dict[str, ClassificationDataset], columns: int = COLUMNS) -> Figure:
-    """A figure with one row of pictures per dataset, each row under its title."""
-    size = (columns * 1.06 * INCH, len(datasets) * 1.55 * INCH)
-    figure, axes = plt.subplots(len(datasets), figsize=size, layout="constrained", squeeze=False)
-    for (title, dataset), ax in zip(datasets.items(), axes[:, 0], strict=True):
+    """A figure with one row of pictures per dataset under its title; more than four rows stand in two columns."""
+    across = 1 + (len(datasets) > HIGH)
+    rows = -(-len(datasets) // across)
+    size = (across * columns * 1.06 * INCH, rows * 1.55 * INCH)
+    figure, axes = plt.subplots(rows, across, figsize=size, layout="constrained", squeeze=False)
+    for ax in axes.flat[len(datasets) :]:
+        ax.set_axis_off()
+    for (title, dataset), ax in zip(datasets.items(), axes.flat, strict=False):
         plot_gallery(dataset, columns=columns, ax=ax)
         ax.set_title(title, loc="left", fontsize="small", fontweight="bold", pad=2)
     return figure

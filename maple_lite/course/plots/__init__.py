@@ -13,7 +13,9 @@ from maple_lite.course.plots.gallery import plot_gallery
 from maple_lite.course.plots.inside import plot_nearest_words, plot_prompt_attention
 from maple_lite.course.plots.methods import plot_base_against_novel, plot_base_to_novel, plot_cost
 from maple_lite.course.plots.pictures import plot_picture, plot_predictions, plot_probabilities
+from maple_lite.course.plots.space import plot_angles, plot_pairs, plot_pictures, plot_similarities
 from maple_lite.course.plots.style import COLOURS, COUPLING, FROZEN, INK, LANGUAGE, MARKERS, SPLITS, VISION
+from maple_lite.course.plots.sweeps import plot_bars, plot_lines, plot_two
 from maple_lite.course.plots.towers import GAP, HEIGHT, PROMPT, plot_prompts
 from maple_lite.experiments.titles import TITLES
 
@@ -30,6 +32,8 @@ __all__ = [
     "SPLITS",
     "TITLES",
     "VISION",
+    "plot_angles",
+    "plot_bars",
     "plot_base_against_novel",
     "plot_base_to_novel",
     "plot_confusion",
@@ -42,14 +46,19 @@ __all__ = [
     "plot_gains_by_shift",
     "plot_gallery",
     "plot_levels",
+    "plot_lines",
     "plot_loss",
     "plot_nearest_words",
+    "plot_pairs",
     "plot_picture",
+    "plot_pictures",
     "plot_predictions",
     "plot_probabilities",
     "plot_prompt_attention",
     "plot_prompts",
     "plot_reliability",
+    "plot_similarities",
     "plot_targets",
+    "plot_two",
     "plot_variants",
 ]

@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maple_lite.course.teach.cases import Case, Make, size_of
 from maple_lite.course.teach.causes import cause_of_shape, cause_of_type, mismatch, wanted_type
 from maple_lite.course.teach.exercise import Facet, Finding
 from maple_lite.course.teach.values import agree, cloned, describe, is_number, literal, plain
 
 Function = Callable[..., Any]
+SIZES = "other sizes"
 FACTORS = {  # of the right number
     100: "100 times too large: is it in percent, where a share is asked for?",
     0.01: "100 times too small: is it a share, where percent are asked for?",
@@ -92,6 +94,53 @@ def equals(
             raise mismatch(wanted(), came, atol=atol)
 
     return Facet(name, test)
+
+
+def any_size(make: Make, reference: Function, atol: float = 1e-5, *, cases: int = 10, name: str = SIZES) -> Facet:
+    """`fn` is `reference` for arguments of all sizes: `make(case)` makes those of a `Case`, small ones are tried first.
+
+    A tensor that comes has the dtype of the reference's, which follows that of the inputs. Where several cases fail,
+    the message shows the smallest.
+
+    >>> any_size(lambda case: (case.normal(*case.sizes(2)),), lambda x: x.softmax(dim=-1))
+    """
+
+    @cache
+    def drawn() -> list[tuple[Sequence[Any], Any]]:
+        made = sorted((make(Case(number)) for number in range(cases)), key=size_of)
+        return [(arguments, reference(*map(cloned, arguments))) for arguments in made]
+
+    def test(fn: Function) -> None:
+        found = [_outcome(fn, arguments) for arguments, _ in drawn()]
+        for came, (arguments, wanted) in zip(found, drawn(), strict=True):
+            finding = came if isinstance(came, Exception) else _difference(wanted, came, atol)
+            if finding is None:
+                continue
+            _outcome(fn, arguments)  # once more, so that the verdict shows these arguments
+            if isinstance(finding, Finding):
+                finding.evidence = [repr(each) if isinstance(each, Exception) else each for each in found]
+                finding.atol = atol
+            raise finding
+
+    return Facet(name, test)
+
+
+def _outcome(fn: Function, arguments: Sequence[Any]) -> Any:
+    """What a submission returns for copies of some arguments, or the error that it raises."""
+    try:
+        return call(fn, arguments)
+    except Exception as error:
+        return error
+
+
+def _difference(wanted: Any, came: Any, atol: float) -> Finding | None:
+    """The finding on what came in place of what was wanted; None if they agree."""
+    if not agree(wanted, came, atol):
+        return mismatch(wanted, came, atol=atol)
+    if isinstance(wanted, Tensor) and isinstance(came, Tensor) and wanted.dtype != came.dtype:
+        cause = "keep the type of the inputs: make new tensors with dtype=x.dtype, and convert nothing"
+        return Finding(f"a tensor of {wanted.dtype}", f"one of {came.dtype}", cause)
+    return None
 
 
 def by_hand(

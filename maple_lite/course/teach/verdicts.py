@@ -36,7 +36,7 @@ PRINTED = 5  # lines at most of what a submission printed
 MESSAGE = 300  # characters at most of an exception's message
 WRITTEN = 80  # characters at most of a tensor argument's numbers
 NOTHING = "Nothing to check yet"
-SEEN = 12  # calls at most in which a submission and a known mistake must agree
+SEEN = 24  # calls at most in which a submission and a known mistake must agree
 Row = tuple[str, str]
 
 

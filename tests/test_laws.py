@@ -11,11 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from maple_lite.course.exercises import LESSONS
+from maple_lite.course.session import exercises_of
 from maple_lite.course.teach.exercise import Exercise, Facet
-from maple_lite.course.teach.facets import by_hand, equals, invariant
+from maple_lite.course.teach.facets import SIZES, any_size, by_hand, equals, gradient, invariant
 from maple_lite.course.teach.laws import AGAIN, INPUTS, LAWS, MODE, MODULES, RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
-from maple_lite.course.teach.verdicts import FAILED, PASSED, judge
+from maple_lite.course.teach.verdicts import ERROR, FAILED, PASSED, judge
 
 X = torch.tensor([[3.0, 4.0], [0.6, 0.8]])
 
@@ -241,3 +243,73 @@ def test_a_cause_is_named_only_where_the_mistake_gives_the_same_on_other_inputs_
     by_chance = judge(exercise, lambda x: x + 3)  # 6 for 3, as if doubled, but 8 for 5
     assert by_chance.kind == FAILED
     assert "that is twice the number" not in by_chance.text("99.6")
+
+
+def test_a_notebook_that_switched_gradients_off_is_checked_with_them():
+    facet = gradient(lambda fn: (fn(leaf := X.clone().requires_grad_()), {"x": leaf}), reaches=["x"])
+    exercise = Exercise("99.2", "Twice", lambda x: 2 * x, (facet,), ("one", "two", "three"), "Well.")
+    with torch.no_grad():
+        assert judge(exercise, lambda x: x + x).kind == PASSED
+        assert judge(exercise, lambda x: (x + x).detach()).kind == FAILED
+        assert not torch.is_grad_enabled()
+
+
+def row_means(x):
+    return x.mean(dim=-1)
+
+
+SIZED = Exercise(
+    "99.3",
+    "Means of rows",
+    row_means,
+    (
+        equals((torch.arange(6.0).view(2, 3),), row_means),
+        any_size(lambda case: (case.normal(*case.sizes(2)),), row_means),
+    ),
+    ("one", "two", "three"),
+    "Well.",
+    Mistakes(
+        {
+            "columns for squares": Mistake(
+                "rows and columns", body="return x.mean(-1) if x.shape[0] - x.shape[1] else x.mean(0)"
+            )
+        },
+        row_means,
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (lambda x: x.sum(dim=-1) / 3, "yours is 0.3333 times what is expected"),
+        (lambda x: x.mean(dim=-1).squeeze(), ""),
+        (lambda x: x.mean(-1) if x.shape[0] != x.shape[1] else x.mean(0), "rows and columns"),
+        (lambda x: x.mean(dim=-1).float(), "one of torch.float32"),
+        (lambda x: torch.stack([x[0].mean(), x[1].mean()]), "beyond the end"),
+    ],
+)
+def test_what_holds_for_one_size_alone_is_caught_by_others(wrong, words):
+    assert judge(SIZED, row_means).kind == PASSED
+    equal = Exercise("99.4", "Means", row_means, SIZED.facets[:1], ("one", "two", "three"), "Well.")
+    assert judge(equal, wrong).kind == PASSED
+    found = judge(SIZED, wrong)
+    assert found.kind in (FAILED, ERROR)
+    assert words in found.text("")
+
+
+def test_the_smallest_case_that_fails_is_shown():
+    found = dict(judge(SIZED, lambda x: x.sum(dim=-1) / 3).rows)
+    assert "x = a tensor [1, 1]: [[" in found["called with"]
+
+
+REFITTED = ("01", "02")
+
+
+@pytest.mark.parametrize(
+    "exercise",
+    [each for lesson in LESSONS if lesson[:2] in REFITTED for each in exercises_of(lesson) if callable(each.reference)],
+    ids=lambda exercise: exercise.number,
+)
+def test_every_function_is_checked_in_other_sizes(exercise):
+    assert SIZES in exercise.exempt or any(facet.name == SIZES for facet in exercise.facets)

@@ -17,6 +17,10 @@ def per_class(body: str) -> str:
     return "def accuracy_per_class(predicted, labels, n_classes):\n" + indented(body)
 
 
+def contrast(body: str) -> str:
+    return "def contrastive_loss(image_features, text_features, logit_scale):\n" + indented(body)
+
+
 def classifier(body: str) -> str:
     return "def classify(clip, images, class_names, template):\n" + indented(body)
 
@@ -94,6 +98,20 @@ BANK = {
                 "table = torch.zeros(n_classes, n_classes)\n"
                 "table.index_put_((labels, predicted), torch.tensor(1.0), accumulate=True)\n"
                 "return table.diag() / table.sum(dim=1) * 100"
+            ),
+        },
+    ),
+    "01.6": Bank(
+        right={
+            "log softmax on the diagonal": contrast(
+                "logits = logit_scale.exp() * image_features @ text_features.T\n"
+                "rows, columns = logits.log_softmax(dim=1).diag(), logits.log_softmax(dim=0).diag()\n"
+                "return -(rows + columns).mean() / 2"
+            ),
+            "with cosine_similarity": contrast(
+                "logits = logit_scale.exp() * F.cosine_similarity(image_features[:, None], text_features, dim=-1)\n"
+                "labels = torch.tensor(range(len(logits)))\n"
+                "return 0.5 * F.cross_entropy(logits, labels) + 0.5 * F.cross_entropy(logits.T, labels)"
             ),
         },
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +13,20 @@ from torch import Tensor
 
 from maple_lite.clip import FrozenCLIP
 from maple_lite.course.exercises.shared import draw
+from maple_lite.course.teach.cases import Case
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
-from maple_lite.course.teach.facets import Function, by_hand, call, equals, invariant, number, returns, unchanged
+from maple_lite.course.teach.facets import (
+    Function,
+    any_size,
+    by_hand,
+    call,
+    equals,
+    gradient,
+    invariant,
+    number,
+    returns,
+    unchanged,
+)
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe
 from maple_lite.datasets import open_dataset
@@ -101,6 +114,12 @@ SIMILARITY_MISTAKES = Mistakes(
     cosine_similarity,
 )
 
+
+def _any_features(case: Case) -> tuple[Tensor, Tensor]:
+    images, texts, width = case.sizes(3, (1, 1, 2))
+    return 3 * case.normal(images, width), 0.5 * case.normal(texts, width)
+
+
 SIMILARITY = Exercise(
     number="01.1",
     title="Similarity of pictures and sentences",
@@ -120,6 +139,7 @@ SIMILARITY = Exercise(
             expected="the same similarities for features 7 times as long",
             cause="the lengths are not divided out for every row: normalise both",
         ),
+        any_size(_any_features, cosine_similarity),
         unchanged((IMAGES, TEXTS)),
     ),
     hints=(
@@ -185,6 +205,13 @@ PROBABILITY_MISTAKES = Mistakes(
         "base 10": Mistake(
             "you took 10 to the power of logit_scale: it is a natural logarithm, so .exp()", {EXP: "10**logit_scale"}
         ),
+        "a factor in the code": Mistake(
+            "a factor of 100 is written into the code: it is logit_scale.exp(), whatever CLIP it comes from",
+            {EXP: "100"},
+        ),
+        "exp twice": Mistake(
+            "the exponential was taken twice: logit_scale.exp() is the factor already", {EXP: "logit_scale.exp().exp()"}
+        ),
         "no exponentials": Mistake(
             "you divided each row by its sum: the softmax takes the exponential first",
             {"return ": "logits = ", ".softmax(dim=-1)": "\nreturn logits / logits.sum(dim=-1, keepdim=True)"},
@@ -200,6 +227,11 @@ PROBABILITY_MISTAKES = Mistakes(
     },
     probabilities,
 )
+
+
+def _any_similarities(case: Case) -> tuple[Tensor, Tensor]:
+    return case.normal(*case.sizes(2)).tanh(), 1 + case.uniform(1)[0]
+
 
 PROBABILITIES = Exercise(
     number="01.2",
@@ -221,6 +253,7 @@ PROBABILITIES = Exercise(
             atol=1e-4,
             name="a factor of 100, as OpenAI's CLIP has it",
         ),
+        any_size(_any_similarities, probabilities),
         unchanged((SIMILARITIES, SCALE)),
     ),
     hints=(
@@ -313,21 +346,21 @@ class ListeningCLIP(FrozenCLIP):
         return list(dict.fromkeys(text.replace(" .", ".").replace(" _ ", "_") for text in texts))
 
 
-NAMES = ["snowman", "crossed_swords", "umbrella", "heart"]
+NAMES = ["snowman", "wrapped_gift", "violin", "star"]
 SHOWN = [2, 0, 3, 3, 1, 0]  # which of NAMES the pictures show
 TEMPLATE = "a drawing of the {}."
 
 
 @lru_cache
 def _listener() -> ListeningCLIP:
-    return ListeningCLIP(load_clip("glyphs").model)
+    return ListeningCLIP(load_clip().model)
 
 
 @lru_cache
 def _symbols() -> Tensor:
     """Clean pictures [6, 3, R, R] of SHOWN."""
     clip = _listener()
-    data = open_dataset("glyphs:objects", clip=clip, style="clean").subset([spoken(name) for name in NAMES])
+    data = open_dataset("objects", clip=clip, look="clean").subset([spoken(name) for name in NAMES])
     items = items_of_classes(data.labels)
     return data.batch([items[label][i] for i, label in enumerate(SHOWN)])[0].to(clip.device)
 
@@ -380,6 +413,10 @@ CLASSIFY_MISTAKES = Mistakes(
         "the least similar": Mistake(
             "you took the least similar name, argmin: the most similar one is the answer", {"argmax": "argmin"}
         ),
+        "softmax over the pictures": Mistake(
+            "a softmax ran over the pictures (dim=0) before the argmax: each picture chooses among the names, dim=-1",
+            {COMPARED: f"(100 * {COMPARED}).softmax(dim=0)"},
+        ),
         "the second best": Mistake("you took the second best name", {"argmax(dim=-1)": "argsort(dim=-1)[:, -2]"}),
         "counted from 1": Mistake("you counted the classes from 1: labels start at 0", {"[i]": "[i - 1]"}),
         "sorted names": Mistake(
@@ -392,7 +429,7 @@ CLASSIFY_MISTAKES = Mistakes(
         ),
         "an order learned by heart": Mistake(
             words="with an order of its own",
-            patch={"[class_names[i]": '[["snowman", "crossed_swords", "umbrella", "heart"][i]'},
+            patch={"[class_names[i]": '[["snowman", "wrapped_gift", "violin", "star"][i]'},
         ),
         "the name of one": Mistake(words="return a list", patch={ANSWERS: f"class_names[{COMPARED}.argmax() % 4]"}),
     },
@@ -453,6 +490,14 @@ def _permuted(fn: Function) -> bool | str:
     return True
 
 
+def _any_question(case: Case) -> tuple[Any, Tensor, list[str], str]:
+    """Some of the pictures, asked with some of the names in another order, in one of two sentences."""
+    images, names = case.sizes(2, (1, 2))
+    shown = case.shuffled(len(SHOWN))[: min(images, len(SHOWN))]
+    asked = [NAMES[i] for i in case.shuffled(len(NAMES))[: min(names, len(NAMES))]]
+    return _listener(), _symbols()[shown], asked, case.chosen(["a photo of a {}.", TEMPLATE])
+
+
 CLASSIFY = Exercise(
     number="01.4",
     title="A classifier for any list of names",
@@ -467,6 +512,7 @@ CLASSIFY = Exercise(
             expected="the same answers for any order of the names",
             cause="the labels are looked up in a list with an order of its own: take class_names, as it was passed in",
         ),
+        any_size(_any_question, classify, cases=8),
     ),
     hints=(
         "You have both halves already: encode pictures and sentences, then compare them with your "
@@ -550,6 +596,12 @@ CLASS_MISTAKES = Mistakes(
     accuracy_per_class,
 )
 
+
+def _any_answers(case: Case) -> tuple[Tensor, Tensor, int]:
+    images, classes = case.sizes(2)
+    return case.labels(images, classes), case.labels(images, classes), classes
+
+
 PER_CLASS = Exercise(
     number="01.5",
     title="Accuracy of each class",
@@ -568,6 +620,7 @@ PER_CLASS = Exercise(
             "class 2 has no pictures, and 0 of 0 is no percentage (torch makes NaN of 0 / 0)",
             name="a class without pictures",
         ),
+        any_size(_any_answers, accuracy_per_class, atol=1e-3),
         unchanged((PREDICTED, LABELS, 4)),
     ),
     hints=(
@@ -581,4 +634,110 @@ PER_CLASS = Exercise(
     mistakes=CLASS_MISTAKES,
 )
 
-EXERCISES = (SIMILARITY, PROBABILITIES, FACTOR, CLASSIFY, PER_CLASS)
+# 01.6
+
+
+def contrastive_loss(image_features: Tensor, text_features: Tensor, logit_scale: Tensor) -> Tensor:
+    """CLIP's loss of image features [B, D] and the features [B, D] of their captions, all of norm 1."""
+    logits = logit_scale.exp() * image_features @ text_features.T
+    own = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+
+
+ROWS, COLUMNS = "F.cross_entropy(logits, own)", "F.cross_entropy(logits.T, own)"
+BOTH = f"({ROWS} + {COLUMNS}) / 2"
+
+
+def _each(change: str, of: str = "own") -> dict[str, str]:
+    """A patch: another argument of both cross-entropies."""
+    return {ROWS: ROWS.replace(of, change), COLUMNS: COLUMNS.replace(of, change)}
+
+
+CONTRASTIVE_MISTAKES = Mistakes(
+    {
+        "pictures choose alone": Mistake(
+            "only the pictures choose among the captions: the captions choose among the pictures, too (the columns)",
+            {BOTH: ROWS},
+        ),
+        "captions choose alone": Mistake(
+            "only the captions choose among the pictures: the pictures choose among the captions, too (the rows)",
+            {BOTH: COLUMNS},
+        ),
+        "the sum of both": Mistake("these are both losses added: take their mean", {" / 2": ""}),
+        "no scale": Mistake(
+            "the factor is missing: multiply the similarities with logit_scale.exp()", {"logit_scale.exp() * ": ""}
+        ),
+        "no exp": Mistake("logit_scale is a logarithm: take .exp() of it", {"logit_scale.exp()": "logit_scale"}),
+        "divided": Mistake(
+            "you divided by the factor: logits are similarities times logit_scale.exp()",
+            {"logit_scale.exp() * image_features": "image_features / logit_scale.exp()"},
+        ),
+        "everything matches the first": Mistake(
+            "all labels are 0: picture i belongs to caption i, so the labels are 0, 1, ..., B - 1",
+            {"torch.arange(len(logits), device=logits.device)": "torch.zeros(len(logits), dtype=torch.long)"},
+        ),
+        "softmax twice": Mistake(
+            "F.cross_entropy takes the softmax itself: give it the logits",
+            {ROWS: "F.cross_entropy(logits.softmax(-1), own)", COLUMNS: "F.cross_entropy(logits.T.softmax(-1), own)"},
+        ),
+        "the diagonal alone": Mistake(
+            "that is minus the mean of the diagonal: the other captions belong into the softmax",
+            {BOTH: "-logits.diag().mean()"},
+        ),
+        "summed over the batch": Mistake(
+            "the losses of the batch are summed: F.cross_entropy takes their mean unless you say otherwise",
+            _each('own, reduction="sum"'),
+        ),
+        "a loss per picture": Mistake(words="print the shape after every line", patch=_each('own, reduction="none"')),
+        "detached": Mistake(words="the path is cut", patch={BOTH: f"({BOTH}).detach()"}),
+        "no return": Mistake(words="did you forget", patch={"return (": "("}),
+    },
+    contrastive_loss,
+)
+
+
+def _any_pairs(case: Case) -> tuple[Tensor, Tensor, Tensor]:
+    pairs, width = case.sizes(2, (1, 2))
+    images, texts = (F.normalize(case.normal(pairs, width), dim=-1) for _ in range(2))
+    return images, texts, 1 + case.uniform(1)[0]
+
+
+PAIRED = F.normalize(draw(4, 6, seed=3), dim=-1), F.normalize(draw(4, 6, seed=4), dim=-1)
+
+
+def _reaches_both(fn: Function) -> tuple[Tensor, dict[str, Tensor]]:
+    images, texts = (features.clone().requires_grad_() for features in PAIRED)
+    scale = SCALE.clone().requires_grad_()
+    return fn(images, texts, scale), {"the pictures": images, "the captions": texts, "the logit scale": scale}
+
+
+CONTRASTIVE = Exercise(
+    number="01.6",
+    title="The loss that CLIP was trained with",
+    reference=contrastive_loss,
+    facets=(
+        returns((*PAIRED, SCALE), (), torch.float32),
+        by_hand(
+            (torch.eye(2), torch.tensor([[1.0, 0.0], [0.6, 0.8]]), torch.tensor(10.0).log()),
+            torch.tensor(0.0364),
+            "the logits are [[10, 6], [0, 8]]: the pictures lose 0.0181 and 0.0003, the captions 0.0000 and 0.1269, "
+            "and the mean of all four is 0.0364",
+            atol=1e-4,
+        ),
+        any_size(_any_pairs, contrastive_loss),
+        gradient(
+            _reaches_both, ("the pictures", "the captions", "the logit scale"), name="the gradient reaches both towers"
+        ),
+    ),
+    hints=(
+        "It is a classification, twice. For a picture, the captions of the batch are the classes. Which one is right?",
+        "Make the logits [B, B] first. The right class of row i is i, so the labels are torch.arange(B). Take the "
+        "cross-entropy of the rows, and of the columns, and then the mean of both.",
+        "logits = logit_scale.exp() * image_features @ text_features.T; own = torch.arange(len(logits), "
+        "device=logits.device); F.cross_entropy(logits, own) is for the rows, and logits.T is for the columns.",
+    ),
+    meaning="A batch of captioned pictures is all that CLIP needs: nobody wrote down a list of classes.",
+    mistakes=CONTRASTIVE_MISTAKES,
+)
+
+EXERCISES = (SIMILARITY, PROBABILITIES, FACTOR, CLASSIFY, PER_CLASS, CONTRASTIVE)

@@ -13,11 +13,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from maple_lite.course.exercises.shared import draw
+from maple_lite.course.teach.cases import Case
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
-from maple_lite.course.teach.facets import Function, by_hand, equals, invariant, number, returns, unchanged
+from maple_lite.course.teach.facets import (
+    SIZES,
+    Function,
+    any_size,
+    by_hand,
+    equals,
+    invariant,
+    number,
+    returns,
+    unchanged,
+)
 from maple_lite.course.teach.laws import RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
-from maple_lite.course.teach.values import agree, describe, literal
+from maple_lite.course.teach.values import agree, describe, literal, plain
 from maple_lite.protocol import base_and_novel, few_shot, harmonic_mean
 
 SENTENCES = draw(4, 3, 5) * torch.tensor([3.0, 1.0, 0.4, 0.1])[:, None, None]  # [T, C, D], no unit norms
@@ -83,6 +94,12 @@ ENSEMBLE_MISTAKES = Mistakes(
     ensemble,
 )
 
+
+def _any_sentences(case: Case) -> tuple[Tensor]:
+    templates, classes, width = case.sizes(3, (1, 1, 2))
+    return (case.normal(templates, classes, width) * (1 + 3 * case.uniform(templates, 1, 1)),)
+
+
 ENSEMBLE = Exercise(
     "02.1",
     "Average the sentences of each class",
@@ -103,6 +120,7 @@ ENSEMBLE = Exercise(
             expected="the ensemble of one sentence [1, C, D] to be that sentence, with unit norm",
             cause="is a number of sentences or classes written into the code?",
         ),
+        any_size(_any_sentences, ensemble),
         unchanged((SENTENCES,)),
     ),
     (
@@ -169,6 +187,7 @@ SAMPLE_MISTAKES = Mistakes(
                 DRAWN: "[members[i] for i in torch.randperm(len(members))[:shots]]",
             },
         ),
+        "three classes always": Mistake(words="written into the code", patch={"sorted(set(labels))": "range(3)"}),
         "a tensor": Mistake(words="end with .tolist()", patch={"return chosen": "return torch.tensor(chosen)"}),
         "a dictionary": Mistake(
             words="a list of whole numbers",
@@ -294,12 +313,36 @@ def _too_few(fn: Function) -> None:
 
 
 def _own_generator(fn: Function) -> None:
-    with _kept_generators() as moved:
-        _sample(fn)
-        names = moved()
+    with _kept_generators():
+        random.seed(99)  # not as an earlier call of the function may have left them
+        np.random.seed(99)
+        torch.manual_seed(99)
+        with _kept_generators() as moved:
+            _sample(fn)
+            names = moved()
     if names:
         cause = "seeding the global generator changes everything that is drawn after it: make one of your own"
         raise Finding("global random generators as they were", f"that of {names[0]} has moved", cause)
+
+
+def _any_labels(fn: Function) -> None:
+    """Other lists of labels: from one to many classes, whose numbers do not have to be 0, 1, 2, ..."""
+    for case in map(Case, range(8)):
+        classes, shots = case.sizes(2)
+        numbers = sorted(case.shuffled(2 * classes)[:classes])
+        pool = [label for label in numbers for _ in range(shots + case.whole(0, 2))]
+        labels = [pool[i] for i in case.shuffled(len(pool))]
+        expected = f"{shots} of each of the classes {numbers} in labels = {literal(labels)}"
+        cause = "the classes, or how many there are, are written into the code: take them from `labels`"
+        try:
+            chosen = _sample(fn, labels, shots)
+        except Finding:
+            raise
+        except Exception as error:
+            raise Finding(expected, f"{type(error).__name__}: {error}", cause) from None
+        counts = Counter(labels[index] for index in chosen if 0 <= index < len(labels))
+        if counts != Counter(dict.fromkeys(numbers, shots)) or len(set(chosen)) != len(chosen):
+            raise Finding(expected, f"{chosen}, whose labels are {[labels[i] for i in chosen]}", cause)
 
 
 FEW_SHOT = Exercise(
@@ -313,6 +356,7 @@ FEW_SHOT = Exercise(
         Facet("the same seed, the same sample", _same_seed),
         Facet("other seeds, other samples", _other_seeds),
         Facet("too few pictures are an error", _too_few),
+        Facet(SIZES, _any_labels),
         Facet("a generator of its own", _own_generator),
     ),
     (
@@ -329,7 +373,7 @@ FEW_SHOT = Exercise(
 BATCH = draw(6, 4)  # image features [N, D]
 TARGETS = torch.tensor([0, 2, 1, 1, 2, 2])  # labels [N]
 STEP = (draw(3, 4) * 0.5, torch.tensor([0.3, -0.2, 0.1]), BATCH, TARGETS, 0.5)
-HAND = (torch.zeros(2, 2), torch.zeros(2), torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 1.0)
+HAND = (torch.zeros(2, 2), torch.zeros(2), torch.tensor([[1.0, 0.0]]), torch.tensor([0]), 0.5)
 
 
 def probe_step(
@@ -353,6 +397,9 @@ STEP_MISTAKES = Mistakes(
         "up the slope": Mistake(
             "you went up the slope: subtract lr times the gradient, do not add it",
             {"weight - ": "weight + ", "bias - ": "bias + "},
+        ),
+        "the learning rate is missing": Mistake(
+            "the learning rate is missing: a step is lr times the gradient", {"lr * ": ""}
         ),
         "the bias stays": Mistake("the bias did not move: it is learned, too", {NEW_BIAS: "bias"}),
         "the sum": Mistake(
@@ -422,6 +469,13 @@ def _loss_falls(fn: Function) -> bool | str:
     return losses[-1] < 0.8 * losses[0] or f"a loss of {losses[0]:.2f} before and {losses[-1]:.2f} after 20 steps"
 
 
+def _any_step(case: Case) -> tuple[Tensor, Tensor, Tensor, Tensor, float]:
+    images, classes, width = case.sizes(3, (1, 2, 1))
+    weight, bias, features = case.normal(classes, width), case.normal(classes), case.normal(images, width)
+    labels, lr = case.labels(images, classes), case.chosen([0.1, 0.5, 2.0])
+    return weight.float(), bias.float(), features.float(), labels, lr  # a layer of torch has no other type
+
+
 PROBE_STEP = Exercise(
     "02.3",
     "One training step of a linear probe",
@@ -430,12 +484,14 @@ PROBE_STEP = Exercise(
         Facet("two tensors and their shapes", _is_pair),
         by_hand(
             HAND,
-            (torch.tensor([[0.5, 0.0], [-0.5, 0.0]]), torch.tensor([0.5, -0.5])),
-            "both classes start at probability 0.5, so row 0 moves by 0.5 towards the picture and row 1 by 0.5 away",
+            (torch.tensor([[0.25, 0.0], [-0.25, 0.0]]), torch.tensor([0.25, -0.25])),
+            "both classes start at probability 0.5 and lr is 0.5, so row 0 moves by 0.25 towards the picture, and "
+            "row 1 by 0.25 away from it",
             name="one picture by hand",
         ),
         equals(STEP, probe_step, name="the mean over the pictures"),
         Facet("no graph is kept", _no_graph),
+        any_size(_any_step, probe_step),
         unchanged(STEP),
         invariant(
             "the loss falls",
@@ -466,12 +522,17 @@ def _halves(fn: Function, n_classes: int) -> tuple[list[int], list[int]]:
         raise Finding(expected, "None", "the function ends without return: did you forget it?")
     if not isinstance(came, tuple | list) or len(came) != 2:
         raise Finding(expected, describe(came), "end with `return base, novel`")
-    try:
-        base, novel = ([int(i) for i in half] for half in came)
-    except (TypeError, ValueError):
-        cause = "return the ids themselves, not how many there are"
-        raise Finding(expected, describe(came), cause) from None
-    return base, novel
+    halves = []
+    for half in map(plain, came):
+        if isinstance(half, Tensor | np.ndarray):
+            raise Finding(expected, describe(came), "the ids are asked for as lists: end both with .tolist()")
+        if not isinstance(half, list | tuple):
+            raise Finding(expected, describe(came), "return the ids themselves, not how many there are")
+        ids = [plain(entry) for entry in half]
+        if any(isinstance(entry, bool) or not isinstance(entry, int) for entry in ids):
+            raise Finding(expected, describe(came), "the ids are whole numbers, such as 0 and 1")
+        halves.append(ids)
+    return halves[0], halves[1]
 
 
 def _split_of(n_classes: int) -> Callable[[Function], None]:
@@ -529,6 +590,13 @@ SPLIT_MISTAKES = Mistakes(
             "the first half is base, the second novel: you return them the other way round", {BASE: NOVEL, NOVEL: BASE}
         ),
         "how many": Mistake(words="not how many there are", patch={BASE: "half", NOVEL: "n_classes - half"}),
+        "tensors": Mistake(
+            words="end both with .tolist()", body="import torch\nreturn torch.arange(n_classes).chunk(2)"
+        ),
+        "texts": Mistake(
+            words="the ids are whole numbers",
+            patch={BASE: "[str(i) for i in range(half)]", NOVEL: "[str(i) for i in range(half, n_classes)]"},
+        ),
         "one table": Mistake(
             words="end with `return base, novel`", body="return {i: i < n_classes / 2 for i in range(n_classes)}"
         ),
@@ -543,7 +611,7 @@ SPLIT = Exercise(
     (
         Facet("four classes by hand", _split_of(4)),
         Facet("five classes: the odd one is base", _split_of(5)),
-        Facet("two to thirty classes", _many_splits),
+        Facet(SIZES, _many_splits),
     ),
     (
         "How many base classes do 12 classes have, and how many have 37, those of Oxford Pets?",
@@ -580,6 +648,10 @@ MEAN_MISTAKES = Mistakes(
         "brackets forgotten": Mistake(
             "brackets: without them only `base` stands below the line", {"(base + novel)": "base + novel"}
         ),
+        "rounded": Mistake(
+            "you rounded on the way: return all digits, and round where you print",
+            {"return 2 * base * novel / (base + novel)": "return round(2 * base * novel / (base + novel), 1)"},
+        ),
         "printed": Mistake(words="did you forget", patch={"return 2": "print(2", "0.0": "0.0)"}),
     },
     HARMONIC,
@@ -605,6 +677,11 @@ def _zeros(fn: Function) -> None:
             raise Finding(f"{given} to be 0", literal(came), cause)
 
 
+def _any_accuracies(case: Case) -> tuple[float, float]:
+    base, novel = (100 * case.uniform(2).double()).tolist()
+    return base, novel
+
+
 MEAN = Exercise(
     "02.5",
     "The harmonic mean",
@@ -619,6 +696,7 @@ MEAN = Exercise(
             expected="the same mean when base and novel change places",
             cause="one of the two accuracies is used twice",
         ),
+        any_size(_any_accuracies, harmonic_mean, atol=1e-3),
     ),
     (
         "Two stretches of a road are of the same length: your average speed is the harmonic mean of your two speeds.",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 ONES, EQUAL, DOUBLE, UNEVEN = range(4)
-"""The first cases: every size is the smallest one; all sizes are equal; numbers have double precision; sizes are odd and
+"""The first cases: every size is the smallest; all sizes are equal; numbers have double precision; sizes are odd and
 all different. The sizes of later cases are drawn."""
 
 LARGEST = 6  # of the sizes that are drawn
@@ -69,7 +69,7 @@ class Case:
         return entries[self.whole(0, len(entries) - 1)]
 
     def used(self, module: nn.Module) -> nn.Module:
-        """A copy of a module that has been in use: its parameters have gradients of earlier steps, the mode alternates."""
+        """A copy of a module that has been in use: parameters have gradients of earlier steps, the mode alternates."""
         own = copy.deepcopy(module)
         for weight in own.parameters():
             if weight.requires_grad:

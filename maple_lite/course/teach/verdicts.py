@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from maple_lite.course.teach.blocking import answers_of, blocked
@@ -51,10 +52,12 @@ class Verdict(NamedTuple):
         return "\n".join([f"[{self.kind}] {title}", *(_row(label, text) for label, text in self.rows if text)])
 
 
+@torch.enable_grad()
 def judge(exercise: Exercise, submission: Any) -> Verdict:
     """The verdict on a submission: the facets are tried in their order, up to the first that fails.
 
-    What the submission prints meanwhile is shown with a verdict that is not a pass, and else swallowed.
+    What the submission prints meanwhile is shown with a verdict that is not a pass, and else swallowed. Gradients are
+    on, also in a notebook that switched them off.
     """
     if submission is None or submission is Ellipsis:
         return Verdict(NOT_ATTEMPTED, [("", f"{NOTHING}: write your answer into the cell above and run it.")])

@@ -62,6 +62,12 @@ def imported(lesson: str) -> dict[str, object]:
     return namespace
 
 
+def known(number: str) -> dict[str, object]:
+    """What a submission may use: what the lesson imports, and what the table of mistakes names beside it."""
+    lesson, exercise = EXERCISES[number]
+    return {**exercise.mistakes.names, **imported(lesson)}
+
+
 def checked_name(number: str) -> str:
     """The name under which a lesson checks an exercise, "answer" where it does not."""
     names = {found: name for cell in cells(EXERCISES[number][0]) for name, found, _ in CHECK.findall(cell.source)}
@@ -71,7 +77,7 @@ def checked_name(number: str) -> str:
 def submission(number: str, about: str, source: str) -> object:
     """What a student has who wrote `source` into the exercise's cell, with the lines known to tracebacks."""
     name = checked_name(number)
-    namespace = compiled(source, imported(EXERCISES[number][0]), f"<ipython-input bank {number} {about}>")
+    namespace = compiled(source, known(number), f"<ipython-input bank {number} {about}>")
     made = [key for key in (name, "answer") if key in namespace]
     assert made, f"the submission {about!r} to {number} defines neither {name} nor answer"
     return namespace[made[0]]
@@ -79,8 +85,7 @@ def submission(number: str, about: str, source: str) -> object:
 
 def mistaken(number: str, about: str) -> object:
     """The wrong submission of a name, made with what the notebook imports."""
-    lesson, exercise = EXERCISES[number]
-    return exercise.mistakes.submission(about, imported(lesson))
+    return EXERCISES[number][1].mistakes.submission(about, known(number))
 
 
 @cache
@@ -153,8 +158,8 @@ def test_a_wrong_submission_is_told_what_is_wrong(number, about):
 
 @pytest.mark.parametrize("number", TABLES)
 def test_the_reference_that_mistakes_are_patches_of_is_right(number):
-    lesson, exercise = EXERCISES[number]
-    right = exercise.mistakes.made(exercise.mistakes.reference, imported(lesson))
+    exercise = EXERCISES[number][1]
+    right = exercise.mistakes.made(exercise.mistakes.reference, known(number))
     found = judge(exercise, right)
     assert found.kind == PASSED, found.text(number)
 

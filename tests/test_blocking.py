@@ -14,16 +14,16 @@ from maple_lite.course.teach.verdicts import FAILED, PASSED, judge
 
 NAMES = {"write_prompt": write_prompt, "maple_lite": maple_lite, "FrozenCLIP": FrozenCLIP, "torch": torch}
 HEADS = {
-    "03.1": "def splice(x, prompt, positions=None):",
+    "03.1": "def splice(x, prompt):",
     "03.2": "def encode_text(self, tokens, prompts=(), positions=None):",
     "02.5": "def my_mean(base, novel):",
     "06.2": "def encode_image(self, images, prompts=()):",
 }
 SHORTCUTS = {
-    "by its name": ("03.1", "return write_prompt(x, prompt, positions)"),
-    "by its module": ("03.1", "return maple_lite.clip.write_prompt(x, prompt, positions)"),
-    "imported inside": ("03.1", "from maple_lite.clip import write_prompt as w\n    return w(x, prompt, positions)"),
-    "under another name": ("03.1", "mine = write_prompt\n    return mine(x, prompt, positions)"),
+    "by its name": ("03.1", "return write_prompt(x, prompt)"),
+    "by its module": ("03.1", "return maple_lite.clip.write_prompt(x, prompt)"),
+    "imported inside": ("03.1", "from maple_lite.clip import write_prompt as w\n    return w(x, prompt)"),
+    "under another name": ("03.1", "mine = write_prompt\n    return mine(x, prompt)"),
     "by recursion": ("03.2", "return self.encode_text(tokens, prompts, positions)"),
     "by its class": ("03.2", "return FrozenCLIP.encode_text(self, tokens, prompts, positions)"),
     "of the protocol": ("02.5", "from maple_lite.protocol import harmonic_mean\n    return harmonic_mean(base, novel)"),

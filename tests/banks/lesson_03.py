@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from banks import Bank, indented
-from maple_lite.course.exercises.lesson_03 import COSINE, EOT, LEARNED, LOGITS, NORMALISED, READ, TOWER, TRAIN_MISTAKES
+from maple_lite.course.exercises.lesson_03 import CURVES, EOT, LEARNED, LOGITS, NORMALISED, READ, TOWER, TRAIN_MISTAKES
 from maple_lite.course.teach.mistakes import patched
 
 LOOP = TRAIN_MISTAKES.reference
@@ -11,14 +11,6 @@ LOOP = TRAIN_MISTAKES.reference
 
 def splice(body: str) -> str:
     return "def splice(x, prompt, positions=None):\n" + indented(body)
-
-
-def rate(body: str) -> str:
-    return "def learning_rate(epoch, epochs, lr):\n" + indented(body)
-
-
-def order(body: str) -> str:
-    return "def token_order(position, n_ctx, name_length, length):\n" + indented(body)
 
 
 BY_HAND = """v = [torch.zeros_like(w) for w in model.learner.parameters()]
@@ -65,11 +57,10 @@ BANK = {
     ),
     "03.3": Bank(
         right={
-            "one return": rate(f"return lr * (1 + {COSINE}) / 2 if epoch else 1e-5"),
-            "half-angle form": rate(
-                "half = math.pi * (epoch - 1) / epochs / 2\nreturn lr * math.cos(half) ** 2 if epoch else 1e-5"
-            ),
-        },
+            "a dict": f"answer = {CURVES}",
+            "in capitals and another order": f"answer = { ({key: CURVES[key].upper() for key in 'DCBA'}) }",
+            "a list in the order of the letters": f"answer = {list(CURVES.values())}",
+        }
     ),
     "03.4": Bank(
         right={
@@ -78,27 +69,6 @@ BANK = {
             ),
             "the model itself takes features": patched(LOOP, {LOGITS: "model(image_features)"}),
             "SGD by hand": "def train(model, epochs, rates):\n" + indented(BY_HAND),
-        },
-    ),
-    "03.5": Bank(
-        right={"a product": "answer = 1_000 * 16 * 512", "a number": "answer = 8192000", "a float": "answer = 8.192e6"}
-    ),
-    "03.6": Bank(
-        right={
-            "a stable sort": order(
-                'k = {"end": n_ctx, "middle": n_ctx // 2, "front": 0}[position]\n'
-                "def place(token):\n"
-                "    inside = n_ctx < token <= n_ctx + name_length\n"
-                "    return k + 0.5 if inside else token if token <= k or token > n_ctx else token + 0.6\n"
-                "head = sorted(range(1 + n_ctx + name_length), key=place)\n"
-                "return head + list(range(1 + n_ctx + name_length, length))"
-            ),
-            "three cases": order(
-                'if position == "end":\n    return list(range(length))\n'
-                'h, end = 0 if position == "front" else n_ctx // 2, 1 + n_ctx + name_length\n'
-                "context, name = list(range(1, 1 + n_ctx)), list(range(1 + n_ctx, end))\n"
-                "return [0] + context[:h] + name + context[h:] + list(range(end, length))"
-            ),
         },
     ),
 }

@@ -86,11 +86,11 @@ def plot_pairs(
     dots, words = (centred @ axes.T).split([len(image_features), len(text_features)])
     for dot, label in zip(dots.tolist(), labels.tolist(), strict=True):
         ax.plot(*zip(dot, words[label].tolist(), strict=True), color=FROZEN, linewidth=0.8, zorder=0)
-    ax.scatter(*dots.T, color=VISION, s=22, label="picture")
-    ax.scatter(*words.T, color=LANGUAGE, marker="^", s=90, label="sentence")
+    ax.scatter(dots[:, 0], dots[:, 1], color=VISION, s=22, label="picture")
+    ax.scatter(words[:, 0], words[:, 1], color=LANGUAGE, marker="^", s=90, label="sentence")
     ax.margins(0.12)
     ax.set(xlabel="first principal component", ylabel="second principal component")
-    every = [*words.tolist(), *dots.tolist()]
-    label_points(ax, *zip(*every, strict=True), [*names, *[""] * len(dots)], color=LANGUAGE, fontsize="medium")
+    across, up = zip(*words.tolist(), *dots.tolist(), strict=True)
+    label_points(ax, across, up, [*names, *[""] * len(dots)], color=LANGUAGE, fontsize="medium")
     ax.legend(frameon=False)
     return open_axes(ax)

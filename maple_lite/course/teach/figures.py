@@ -111,7 +111,7 @@ class _Picture:
     def __str__(self) -> str:
         return textwrap.fill(self.alt, LINE)
 
-    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
         """Data and metadata of the picture, as IPython asks for them."""
         about = {"alt": self.alt, "width": self.width}
         return {"image/png": self.png, "text/plain": self.alt}, {"image/png": about}

@@ -310,19 +310,23 @@ answer = {"A": "reads SOS", "B": "no bug", "C": "gradient cut", "D": "no mask"}
 answer = ex.check("03.3", answer)
 
 # %%
-fifth = curves[curves.tower.isin(["B", "E"])].groupby(["tower", "epoch"]).loss.mean().unstack()
+fifth = (
+    curves[curves.tower.isin(["B", "E"])].groupby(["tower", "epoch"]).loss.mean().unstack("tower")
+)
 print(fifth.iloc[[0, 1, 5, 14]].T.round(2).to_string())
 some = tokenize([f"a photo of a {name}." for name in base.class_names]).to(clip.device)
 with torch.no_grad():
     words = [clip.text.token_embedding(some)[0, 1:5]]  # [n, d_t], "a photo of a"
     gap = (planted_tower(clip, "E").encode_text(some, words) - clip.encode_text(some)).abs().max()
-print(f"tower E with the words as its prompt: features differ from CLIP's by up to {gap:.2f}")
+print(f"tower E with the words as its prompt: off CLIP's features by up to {gap:.0e}")
+right = (my_clip.encode_text(some, words) - clip.encode_text(some)).abs().max()
+print(f"yours: {right:.0e}")
 
 # %% [markdown]
 # Tower E adds the positional embedding *before* the splice, so its prompts have no places. Its
 # curve looks as good as the right one. No curve would have told you. But a test does: with the
-# words themselves as the prompt, the features must be CLIP's own. Always test a prompt learner in
-# this way before you train it.
+# words themselves as the prompt, the features must be CLIP's own, up to rounding. Run this test on
+# every prompt learner before you train it.
 #
 # ## 6 · Train the context
 #

@@ -303,7 +303,7 @@ def test_the_smallest_case_that_fails_is_shown():
     assert "x = a tensor [1, 1]: [[" in found["called with"]
 
 
-REFITTED = ("01", "02", "03")
+REFITTED = ("01", "02", "03", "04")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,21 @@ from torch import Tensor, nn
 
 from maple_lite.clip import FrozenCLIP, encode_sentences
 from maple_lite.course.exercises.shared import draw, small_clip
+from maple_lite.course.teach.cases import Case
 from maple_lite.course.teach.causes import cause_of_type
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
-from maple_lite.course.teach.facets import Function, by_hand, equals, gradient, invariant, number, returns, unchanged
+from maple_lite.course.teach.facets import (
+    SIZES,
+    Function,
+    any_size,
+    by_hand,
+    equals,
+    gradient,
+    invariant,
+    number,
+    returns,
+    unchanged,
+)
 from maple_lite.course.teach.laws import AGAIN, RANDOM
 from maple_lite.course.teach.mistakes import Mistake, Mistakes
 from maple_lite.course.teach.values import agree, describe
@@ -107,6 +119,12 @@ NET_MISTAKES = Mistakes(
             for name, module in (("GELU", "GELU"), ("tanh", "Tanh"), ("sigmoid", "Sigmoid"))
         },
         "a norm at the end": Mistake(words="and nothing else", patch={UP: "up, torch.nn.LayerNorm(clip.text_width))"}),
+        "a batch norm": Mistake(
+            words="a batch norm, dropout", patch={BEND: "torch.nn.BatchNorm1d(hidden, eps=0.0), torch.nn.ReLU(), "}
+        ),
+        "dropout": Mistake(
+            words="other numbers than in evaluation mode", patch={BEND: "torch.nn.ReLU(), torch.nn.Dropout(0.5), "}
+        ),
         "layers that do not fit": Mistake(words="the layers do not fit", patch={"Linear(hidden": READS}),
         "frozen": Mistake(words="would never learn", patch={UP: "up).requires_grad_(False)"}),
         "one for all": Mistake(
@@ -187,6 +205,21 @@ def _bend(fn: Function) -> None:
         raise Finding("second layer(relu(first layer(x)))", "something else", cause, came, 1e-5)
 
 
+def _same_in_training(fn: Function) -> None:
+    """A network in training mode gives for one picture what it gives in evaluation mode."""
+    net, picture = _network(fn), features(1)
+    with torch.no_grad():
+        wanted = net.eval()(picture)
+        try:
+            came: Any = net.train()(picture)
+        except Exception as error:
+            came = f"{type(error).__name__}: {error}"
+    if not isinstance(came, Tensor) or not agree(wanted, came, 1e-5):
+        cause = "a layer acts otherwise in training (a batch norm, dropout): two linear layers and a ReLU are enough"
+        shown = came if isinstance(came, str) else "other numbers than in evaluation mode"
+        raise Finding("the same shift for a picture in training mode, alone in its batch", shown, cause)
+
+
 def _own_weights(fn: Function) -> bool | str:
     """Two calls build two networks that do not share weights."""
     first, second = (list(_network(fn).parameters()) for _ in range(2))
@@ -197,13 +230,14 @@ def _own_weights(fn: Function) -> bool | str:
 
 META_NET = Exercise(
     number="04.1",
-    exempt=(AGAIN, RANDOM),
+    exempt=(AGAIN, RANDOM, SIZES),
     title="Build the meta-net",
     reference=build_meta_net,
     facets=(
         Facet("two linear layers", _two_layers),
         Facet("widths", _widths),
         Facet("a ReLU between them", _bend),
+        Facet("training mode", _same_in_training),
         invariant(
             "every call builds new weights that learn",
             _own_weights,
@@ -362,6 +396,12 @@ def _alone(fn: Function) -> bool | str:
     return True
 
 
+def _any_batch(case: Case) -> tuple[Any, Tensor]:
+    """A learner that has been trained before, in both modes, and a batch of any size."""
+    images = nn.functional.normalize(case.normal(case.size(), small_clip().embed_dim).float(), dim=-1)
+    return case.used(small_cocoop()), images
+
+
 WIDTH = 48  # d_t of the small CLIP
 TEXT_PROMPTS = Exercise(
     number="04.2",
@@ -400,6 +440,7 @@ TEXT_PROMPTS = Exercise(
             cause="something is computed over the batch (a mean, a norm, a sum over axis 0)",
         ),
         gradient(_prompt_gradient, reaches=("the meta-net", "the context")),
+        _of_prompt(any_size(_any_batch, _package_prompt)),
     ),
     hints=(
         "There is one shift per picture and one context for all. Which axes does the answer have, and which of them "
@@ -531,6 +572,14 @@ def _each_alone(fn: Function) -> bool | str:
     return True
 
 
+def _any_pairs(case: Case) -> tuple[FrozenCLIP, Tensor, Tensor]:
+    """Any number of pictures, of classes and of context tokens."""
+    images, classes, n = case.sizes(3)
+    names = [case.chosen(["cat", "crossed swords", "snowman", "four leaf clover"]) for _ in range(classes)]
+    tokens = tokenize([f"{'X ' * n}{name}." for name in names])
+    return small_clip(), tokens, case.normal(images, 1, n, small_clip().text_width).float()
+
+
 JOINT = 32  # D of the small CLIP
 ENCODE_PAIRS = Exercise(
     number="04.3",
@@ -557,6 +606,7 @@ ENCODE_PAIRS = Exercise(
             cause="rows are mixed up, or something is computed over all of them",
         ),
         gradient(_pair_gradient, reaches=("the prompts",), spares=("CLIP",)),
+        any_size(_any_pairs, encode_pairs, cases=6),
         unchanged((small_clip(), class_tokens(), contexts(2))),
     ),
     hints=(
@@ -613,6 +663,9 @@ LOGITS_MISTAKES = Mistakes(
         ),
         "no scale": Mistake("the logit scale is missing: these are plain cosines", {SCALED: COSINES}),
         "no exp": Mistake("logit_scale is a logarithm: take .exp() of it", {".exp()": ""}),
+        "the model's own scale": Mistake(
+            words="the logit scale belongs to CLIP", patch={"self.clip.logit_scale": "self.logit_scale"}
+        ),
         "divided": Mistake(
             "you divided by the scale; logits are cosines times exp(logit_scale)", {SCALED: f"{COSINES} / {SCALE}"}
         ),
@@ -685,6 +738,12 @@ def _logit_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
     return fn(_prompted(10.0), _unit(2, 5, seed=3), texts), {"the text features": texts}
 
 
+def _any_logits(case: Case) -> tuple[Any, Tensor, Tensor]:
+    images, classes, width = case.sizes(3, (1, 1, 2))
+    features = nn.functional.normalize(case.normal(images, width).float(), dim=-1)
+    return _prompted(1 + 20 * float(case.uniform(1))), features, case.normal(images, classes, width).float()
+
+
 CLASSIFY_CASE = (
     _prompted(10.0),
     torch.tensor([[1.0, 0.0], [0.0, 1.0]]),
@@ -724,6 +783,7 @@ CLASSIFY = Exercise(
             cause="something is computed over all pictures",
         ),
         gradient(_logit_gradient, reaches=("the text features",)),
+        any_size(_any_logits, PromptedCLIP.classify, atol=1e-4),
     ),
     hints=(
         "In lesson 01 it was bd,cd->bc. What changes when the second tensor has an axis b of its own?",

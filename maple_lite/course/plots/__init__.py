@@ -16,7 +16,7 @@ from maple_lite.course.plots.pictures import plot_picture, plot_predictions, plo
 from maple_lite.course.plots.space import plot_angles, plot_pairs, plot_pictures, plot_similarities
 from maple_lite.course.plots.style import COLOURS, COUPLING, FROZEN, INK, LANGUAGE, MARKERS, SPLITS, VISION
 from maple_lite.course.plots.sweeps import plot_bars, plot_lines, plot_two
-from maple_lite.course.plots.towers import GAP, HEIGHT, PROMPT, plot_prompts
+from maple_lite.course.plots.towers import GAP, HEIGHT, PROMPT, plot_conditional_prompts, plot_prompts
 from maple_lite.experiments.titles import TITLES
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "plot_bars",
     "plot_base_against_novel",
     "plot_base_to_novel",
+    "plot_conditional_prompts",
     "plot_confusion",
     "plot_cost",
     "plot_detection",

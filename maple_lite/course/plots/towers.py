@@ -66,6 +66,23 @@ def plot_prompts(
     return ax
 
 
+def plot_conditional_prompts(layers: tuple[int, int], *, n_ctx: int = 4, ax: Axes | None = None) -> Axes:
+    """CoCoOp: the prompts of `plot_prompts`, and the way from the image features through the meta-net to them."""
+    ax = plot_prompts(layers, (1, 0), n_ctx=n_ctx, ax=ax)
+    line: dict[str, Any] = {"color": COUPLING, "linewidth": 1.8}
+    top, between, first = layers[1], 5.0, 7.5  # y above the image tower; x between the towers, and of the first prompt
+    last = first + n_ctx - 1
+    ax.plot([2, between, between], [top - 0.15, top - 0.15, 0.8], **line)
+    ax.plot([between, last], [0.8, 0.8], **line)
+    for place in range(n_ctx):
+        x = first + place
+        ax.annotate("", (x, 0.58), (x, 0.84), arrowprops={"arrowstyle": "-|>", **line})
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COUPLING}
+    ax.text(between, top / 2, "meta-\nnet", ha="center", va="center", color=COUPLING, bbox=box)
+    ax.text(last + 0.2, 0.8, "+ the same shift", va="center", color=COUPLING, fontsize=9)
+    return ax
+
+
 def _plot_tokens(ax: Axes, tokens: Sequence[str], left: float, layer: int, depth: int, colour: str) -> None:
     """The tokens that enter one layer: new prompts filled, prompts that travel on as outlines, the rest grey."""
     for place, token in enumerate(tokens):

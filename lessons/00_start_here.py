@@ -255,8 +255,8 @@ show(
     ax.figure,
     f"Base accuracy, novel accuracy and harmonic mean in percent, means over seeds: "
     f"{'; '.join(rows)}.",
-    "Both methods gain on base classes. The novel classes show whether a method learned to see these "
-    "pictures, or only learned the base names by heart.",
+    "Both methods gain on base classes. The novel classes show whether a method learned to see "
+    "these pictures, or only learned the base names by heart.",
 )
 
 # %% [markdown]

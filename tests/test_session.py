@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import signal
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 
 from maple_lite.clip import write_prompt
 from maple_lite.course import session
-from maple_lite.course.session import GOES_ON, ExerciseError, Session
+from maple_lite.course.session import GOES_ON, ExerciseError, Session, exercises_of
 from maple_lite.course.teach import facets
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import by_hand, equals, returns, unchanged
@@ -300,9 +301,74 @@ def test_hints_come_one_after_the_other_and_the_third_again(ex, capsys):
         ex.hint("03.1", 0)
 
 
-def test_the_solution_has_a_place(ex, capsys):
+def test_the_solution_is_shown_where_the_solved_notebook_is(ex, capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("MAPLE_LITE_DATA")
+    ex.solution("03.1")
+    shown = capsys.readouterr().out
+    assert "03.1 Splice the context, as solutions/03_coop.ipynb has it" in shown
+    assert "torch.cat([x[:, :1], prompt, x[:, 1 + n :]], dim=1)" in shown
+    monkeypatch.setenv("MAPLE_LITE_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     ex.solution("03.1")
     assert "solved in solutions/03_coop.ipynb" in capsys.readouterr().out
+
+
+def test_what_was_done_survives_a_restart(tmp_path, capsys):
+    exercises, file = exercises_of("01_zero_shot_clip"), tmp_path / "progress.json"
+    first = Session("01_zero_shot_clip", exercises, file)
+    first.welcome()
+    assert capsys.readouterr().out == ""
+    first.check("01.3", 43.94)
+    first.hint("01.1")
+    first.predict("a", "up", ("up", "down"))
+    first.outcome("a", "up")
+    first.predict("b", 3)
+    capsys.readouterr()
+    again = Session("01_zero_shot_clip", exercises, file)
+    again.welcome()
+    assert "Welcome back: 1 of 6 exercises passed." in capsys.readouterr().out
+    again.progress()
+    lines = capsys.readouterr().out
+    assert "[passed]        01.3" in lines
+    assert "01.1  Similarity of pictures and sentences  (1 hint)" in lines
+    assert "Predictions: 1 of 1" in lines
+    again.predict("a", "down", ("up", "down"))
+    assert "it stays 'up'" in capsys.readouterr().out
+    again.outcome("b", 3)
+    assert "you said 3, it came out 3" in capsys.readouterr().out
+    again.reset()
+    assert not file.is_file()
+    again.progress()
+    assert "0 of 6 exercises passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"best": 3}', '{"best": {"01.3": "won"}, "hints": {"01.1": "x"}}'])
+def test_a_damaged_file_of_progress_is_no_progress(tmp_path, capsys, content):
+    file = tmp_path / "progress.json"
+    file.write_text(content)
+    Session("01_zero_shot_clip", exercises_of("01_zero_shot_clip"), file).progress()
+    assert "0 of 6 exercises passed" in capsys.readouterr().out
+
+
+def test_outside_of_notebooks_nothing_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    session("01_zero_shot_clip").check("01.3", 43.94)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="Windows has no alarm signals")
+def test_a_submission_that_never_ends_is_stopped_and_told_so(ex, capsys, monkeypatch):
+    monkeypatch.setattr("maple_lite.course.teach.verdicts.PATIENCE", 0.2)
+
+    def forever(x, prompt):
+        while True:
+            x = x + 0
+
+    ex.check("03.1", forever)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "so your function was stopped" in printed
+    assert "a loop never ends" in printed
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("method", ["check", "hint", "solution"])
@@ -366,7 +432,11 @@ def test_an_outcome_stands_beside_the_prediction(ex, capsys, guess, choices, val
 def test_no_prediction_and_a_misspelt_one_are_friendly(ex, capsys):
     ex.predict("03.a", None, ("higher", "lower"))
     ex.predict("03.a", "higer", choices=("higher", "lower"))
-    none, misspelt = capsys.readouterr().out.splitlines()
+    ex.predict("03.b", None)
+    ex.predict("03.b", "50 percent")
+    none, misspelt, number, words = capsys.readouterr().out.splitlines()
+    assert "Write one into the cell above (a number)" in number
+    assert words == "Prediction 03.b: '50 percent' is no number. Write digits, without quotes or units."
     assert none.startswith("Prediction 03.a: none yet. Write one into the cell above ('higher' or 'lower')")
     assert misspelt.startswith("Prediction 03.a: 'higer' is not among the choices ('higher' or 'lower').")
     ex.outcome("03.a", "lower")

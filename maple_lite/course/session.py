@@ -14,9 +14,10 @@ from typing import Any
 from torch import Tensor
 
 from maple_lite.course.exercises import LESSONS
+from maple_lite.course.progress import progress_file, read_progress, write_progress
 from maple_lite.course.teach.exercise import HINTS, Exercise
 from maple_lite.course.teach.strict import is_strict
-from maple_lite.course.teach.values import agree, is_number, literal
+from maple_lite.course.teach.values import agree, is_number, literal, plain
 from maple_lite.course.teach.verdicts import KINDS, NOT_ATTEMPTED, PASSED, WIDTH, Verdict, judge
 from maple_lite.support.files import data_folder
 from maple_lite.support.names import require_count, require_name
@@ -32,9 +33,13 @@ class ExerciseError(AssertionError):
 def session(lesson: str) -> Session:
     """The session of a lesson's notebook; ValueError with the close names for an unknown one.
 
+    What was done in the notebook before its kernel was restarted is read from a file beside it.
+
     >>> ex = session("03_coop")
     """
-    return Session(lesson, exercises_of(lesson))
+    found = Session(lesson, exercises_of(lesson), progress_file(lesson))
+    found.welcome()
+    return found
 
 
 def exercises_of(lesson: str) -> tuple[Exercise, ...]:
@@ -44,10 +49,13 @@ def exercises_of(lesson: str) -> tuple[Exercise, ...]:
 
 
 class Session:
-    """Checks, hints and predictions of one lesson, with their state. `seed` is MAPLE_LITE_SEED (default: 1)."""
+    """Checks, hints and predictions of one lesson, with their state. `seed` is MAPLE_LITE_SEED (default: 1).
 
-    def __init__(self, lesson: str, exercises: tuple[Exercise, ...]) -> None:
-        self.lesson = lesson
+    The state is kept in `file`, if one is given, and is read from there.
+    """
+
+    def __init__(self, lesson: str, exercises: tuple[Exercise, ...], file: Path | None = None) -> None:
+        self.lesson, self._file = lesson, file
         self.seed = int(os.environ.get("MAPLE_LITE_SEED", "1"))
         self._exercises = {exercise.number: exercise for exercise in exercises}
         self._best = dict.fromkeys(self._exercises, NOT_ATTEMPTED)
@@ -56,6 +64,35 @@ class Session:
         self._guesses: dict[str, Any] = {}
         self._choices: dict[str, tuple[Any, ...]] = {}
         self._outcomes: dict[str, bool] = {}
+        self._load()
+
+    def welcome(self) -> None:
+        """Prints what was done before the kernel was restarted; nothing at the first start."""
+        passed = sum(kind == PASSED for kind in self._best.values())
+        if passed or any(self._hints.values()) or self._guesses:
+            print(f"Welcome back: {passed} of {len(self._best)} exercises passed. ex.reset() starts anew.")
+
+    def reset(self) -> None:
+        """Forgets all verdicts, hints and predictions of this lesson, and deletes their file."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+        Session.__init__(self, self.lesson, tuple(self._exercises.values()), self._file)
+        print(f"Lesson {self.lesson} starts anew.")
+
+    def _load(self) -> None:
+        """Takes what the file of progress knows of this lesson's exercises."""
+        found = read_progress(self._file)
+        for number in self._exercises:
+            if (kind := found.get("best", {}).get(number)) in KINDS:
+                self._best[number] = kind
+            hints = found.get("hints", {}).get(number)
+            self._hints[number] = hints if hints in range(HINTS + 1) else 0
+        self._guesses |= found.get("guesses", {})
+        outcomes = {name: value for name, value in found.get("outcomes", {}).items() if isinstance(value, bool)}
+        self._outcomes |= {name: value for name, value in outcomes.items() if name in self._guesses}
+
+    def _save(self) -> None:
+        write_progress(self._file, best=self._best, hints=self._hints, guesses=self._guesses, outcomes=self._outcomes)
 
     def check(self, number: str, submission: Any) -> Any:
         """Prints the verdict on a submission and returns it if it passed, else the reference, loudly labelled.
@@ -69,6 +106,7 @@ class Session:
         else:
             verdict = judge(exercise, submission)
         self._best[number] = max(self._best[number], verdict.kind, key=KINDS.index)
+        self._save()
         text = verdict.text(f"{number} {exercise.title}")
         if verdict.kind == PASSED:
             print(text)
@@ -92,14 +130,18 @@ class Session:
         if place > HINTS:
             raise ValueError(f"there are {HINTS} hints, 1 to {HINTS}, got {place}.")
         self._hints[number] = max(self._hints[number], place)
+        self._save()
         print(f"Hint {place} of {HINTS} for {number} {exercise.title}:")
         print(_wrapped(exercise.hints[place - 1]))
         if place == HINTS:
             print(f'That was the last one. The solution: ex.solution("{number}")')
 
     def solution(self, number: str) -> None:
-        """Prints where the solved exercise stands; ValueError for an unknown number."""
+        """Prints the solved cell of an exercise, or where it stands; ValueError for an unknown number."""
         exercise = self._exercise(number)
+        if solved := _solved_cell(self.lesson, number):
+            print(f"{number} {exercise.title}, as solutions/{self.lesson}.ipynb has it:\n\n{solved}")
+            return
         print(f"{number} {exercise.title} is solved in solutions/{self.lesson}.ipynb.")
         print(f'Open it and look for the check of "{number}": the solution is in the cell above it.')
 
@@ -125,7 +167,8 @@ class Session:
 
         Once the outcome is known, the guess stays.
         """
-        among = f" ({' or '.join(map(literal, choices))})" if choices else ""
+        among = f" ({' or '.join(map(literal, choices))})" if choices else " (a number)"
+        self._choices.setdefault(name, choices or ())
         if isinstance(guess, str):
             spelt = {str(choice).lower(): choice for choice in choices or ()}
             guess = spelt.get(guess.strip().lower(), guess.strip())
@@ -136,8 +179,11 @@ class Session:
             print(f"Prediction {name}: none yet. Write one into the cell above{among} before you go on, if you like.")
         elif choices and guess not in choices:
             print(f"Prediction {name}: {literal(guess)} is not among the choices{among}. Write one of them.")
+        elif not choices and not is_number(plain(guess)):
+            print(f"Prediction {name}: {literal(guess)} is no number. Write digits, without quotes or units.")
         else:
-            self._guesses[name], self._choices[name] = guess, choices or ()
+            self._guesses[name], self._choices[name] = plain(guess), choices or ()
+            self._save()
             print(f"Prediction {name}: you say {literal(guess)}. Go on and see.")
 
     def outcome(self, name: str, value: Any) -> None:
@@ -146,9 +192,10 @@ class Session:
             print(f"Prediction {name}: it came out {literal(value)}. You made no prediction.")
             return
         guess = self._guesses[name]
-        numbers = is_number(guess) and is_number(value) and not self._choices[name]
+        numbers = is_number(guess) and is_number(value) and not self._choices.get(name)
         right = abs(guess - value) <= NEAR * abs(value) if numbers else agree(value, guess, 1e-6)
         self._outcomes[name] = bool(right)
+        self._save()
         if numbers:
             gap = f" You are off by {literal(abs(float(guess) - float(value)))}." if guess != value else " Exactly."
             print(f"Prediction {name}: you said {literal(guess)}, it came out {literal(value)}.{gap}")
@@ -187,6 +234,21 @@ def expected_bands() -> dict[str, dict[str, list[float]]]:
     """The bands [low, high] of every lesson's numbers, which `lessons/bands.py` measured."""
     file = data_folder() / "expected.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _solved_cell(lesson: str, number: str) -> str:
+    """The source of the cell above the check of an exercise, in the solved notebook; "" if that is not there."""
+    places = [
+        *(folder / "solutions" for folder in (Path.cwd(), *Path.cwd().parents[:2])),
+        data_folder().parent / "solutions",
+    ]
+    file = next((folder / f"{lesson}.ipynb" for folder in places if (folder / f"{lesson}.ipynb").is_file()), None)
+    if file is None:
+        return ""
+    cells = [cell for cell in json.loads(file.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    place = next((i for i, source in enumerate(sources) if f'ex.check("{number}"' in source), 0)
+    return sources[place - 1] if place else ""
 
 
 def _recognisable(reference: Any) -> Any:

@@ -27,6 +27,7 @@ from maple_lite.course.teach.laws import (
     repeat_breach,
     same_result,
 )
+from maple_lite.course.teach.stopping import stopped_after
 from maple_lite.course.teach.values import cloned, describe, literal
 from maple_lite.support.seeds import seeded
 
@@ -37,6 +38,7 @@ PRINTED = 5  # lines at most of what a submission printed
 MESSAGE = 300  # characters at most of an exception's message
 WRITTEN = 80  # characters at most of a tensor argument's numbers
 NOTHING = "Nothing to check yet"
+PATIENCE = 10  # seconds that one call of a submission may take
 SEEN = 24  # calls at most in which a submission and a known mistake must agree
 Row = tuple[str, str]
 
@@ -204,7 +206,7 @@ class Watched:
 
     def _run(self, arguments: Sequence[Any], named: dict[str, Any]) -> Any:
         """What the function returns, remembered in words; it cannot call what it is asked to be."""
-        with blocked(self.answers, self.function, partial(_is_own, submission=self.function)):
+        with blocked(self.answers, self.function, partial(_is_own, submission=self.function)), stopped_after(PATIENCE):
             result = self.function(*arguments, **named)
         self.result = describe(result)
         return result

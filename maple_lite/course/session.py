@@ -86,7 +86,8 @@ class Session:
             if (kind := found.get("best", {}).get(number)) in KINDS:
                 self._best[number] = kind
             hints = found.get("hints", {}).get(number)
-            self._hints[number] = hints if hints in range(HINTS + 1) else 0
+            if isinstance(hints, int) and 0 <= hints <= HINTS:
+                self._hints[number] = hints
         self._guesses |= found.get("guesses", {})
         outcomes = {name: value for name, value in found.get("outcomes", {}).items() if isinstance(value, bool)}
         self._outcomes |= {name: value for name, value in outcomes.items() if name in self._guesses}

@@ -221,6 +221,7 @@ def most_changed(first, then, count):
     return list(chosen.values())[:count]
 
 
+# %%
 before, after = chances(zero_shot), chances(maple)
 won, lost = most_changed(before, after, 3), most_changed(after, before, 2)
 for learner, rows in (("zero-shot CLIP", before), ("MaPLe", after)):

@@ -149,6 +149,8 @@ ex.predict("01.a", guess, choices=("larger", "smaller", "same"))
 # The cosine of the angle between two vectors a and b is **a · b / (|a| |b|)**. This is their dot
 # product, divided by both lengths. The length of a vector is the square root of the sum of its
 # squared numbers.
+#
+# Stuck? `ex.hint("01.1")`
 
 
 # %% tags=["exercise"]
@@ -239,6 +241,8 @@ show(
 #
 # Write the function that makes probabilities from similarities. `logit_scale` is the logarithm of
 # the factor. Each row of the result belongs to one picture and sums to 1.
+#
+# Stuck? `ex.hint("01.2")`
 
 
 # %% tags=["exercise"]
@@ -309,7 +313,6 @@ own = sweep[sweep.times == 1].iloc[0]
 change = sweep[sweep.times == 2].accuracy.item() - own.accuracy
 ex.outcome("01.b", "same" if not abs(change) > 0 else "higher" if change > 0 else "lower")
 
-# %%
 percents = sweep.melt("times", ["accuracy", "confidence"], "what", "percent")
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
 factor = {"x": "times", "log": True, "xlabel": "times CLIP's own factor"}
@@ -337,6 +340,8 @@ show(
 # There are two names, and the similarity of the first is larger by 0.05. **Which factor gives the
 # first name a probability of 90%?** Work it out on paper, or let Python calculate with `math.log`.
 # Your answer may be off by 0.3.
+#
+# Stuck? `ex.hint("01.3")`
 
 # %% tags=["exercise"]
 # STUB: needed = None  # a number
@@ -347,13 +352,11 @@ needed = math.log(0.9 / 0.1) / 0.05  # the logits must be ln 9 apart, and factor
 # %% tags=["check"]
 needed = ex.check("01.3", needed)
 
-# %%
-print(f"you need {needed:.1f}, and CLIP's own factor is {clip.logit_scale.exp():.1f}")
-
 # %% [markdown]
-# OpenAI started the training of CLIP with a factor of 1 / 0.07 = 14.3, and did not let it grow
-# beyond 100 (arXiv 2103.00020, section 2.5). Remember that `logit_scale` is a logarithm. If you
-# forget the `exp`, nothing crashes, but everything you train is wrong.
+# The factor of our tiny CLIP is 18. OpenAI started the training of CLIP with a factor of 1 / 0.07 =
+# 14.3, and did not let it grow beyond 100 (arXiv 2103.00020, section 2.5). Remember that
+# `logit_scale` is a logarithm. If you forget the `exp`, nothing crashes, but everything you train
+# is wrong.
 #
 # ## A classifier for any list of names
 #
@@ -368,6 +371,8 @@ print(f"you need {needed:.1f}, and CLIP's own factor is {clip.logit_scale.exp():
 # - Return one name for each picture. Return the names *as they stand in* `class_names`.
 # - You have `tokenize(sentences)`, which gives tokens. `.to(clip.device)` moves them. You also have
 #   `clip.encode_image(images)`, `clip.encode_text(tokens)` and your `cosine_similarity`.
+#
+# Stuck? `ex.hint("01.4")`
 
 
 # %% tags=["exercise"]
@@ -427,29 +432,24 @@ show(
 # of a {}." over the bare name. With many carefully chosen templates it gains almost 5 (arXiv
 # 2103.00020, section 3.1.4). How much does it matter for our plants?
 #
-# **Prediction 01.d.** Compare the bare name, "{}", with "a photo of a {}, a kind of plant.". Is the
-# accuracy with the bare name `"higher"`, `"lower"` or the `"same"`?
-
-# %% tags=["exercise"]
-# STUB: guess = None  # "higher", "lower" or "same"
-# SOLUTION
-guess = "lower"
-# END SOLUTION
-ex.predict("01.d", guess, choices=("higher", "lower", "same"))
-
-# %% [markdown]
 # ### Your turn: write sentences
 #
 # Add at least three templates. Each needs a `{}` for the name. Can you beat the best of ours? The
 # plants are faded. Does it help to say so?
+#
+# **Prediction 01.d.** Compare the bare name, "{}", with "a photo of a {}, a kind of plant.". Is the
+# accuracy with the bare name `"higher"`, `"lower"` or the `"same"`?
 
 # %% tags=["exercise"]
 templates = ["{}", "a photo of a {}.", "a photo of a {}, a kind of plant."]
 # STUB: templates += []  # your sentences
+# STUB: guess = None  # "higher", "lower" or "same"
 # SOLUTION
 templates += ["a faded photo of a {}.", "a faded photo of a {}, a kind of plant."]
 templates += ["a photo of a {}, a kind of animal.", "is there a {} in here?"]
+guess = "lower"
 # END SOLUTION
+ex.predict("01.d", guess, choices=("higher", "lower", "same"))
 
 # %%
 asked_with = {}
@@ -482,6 +482,8 @@ show(
 # with one number per class: of the pictures that *are* of this class, how many percent are named
 # rightly? A class without pictures has no accuracy, so its number is NaN. (In torch, 0 / 0 is NaN
 # without your help.)
+#
+# Stuck? `ex.hint("01.5")`
 
 
 # %% tags=["exercise"]
@@ -595,6 +597,8 @@ for wishes in (orchids, orchids[:2], orchids[1::-1]):
 #   Take the mean cross-entropy of the rows.
 # - Each column is a classification, too: caption i has the pictures as its classes.
 # - The loss is the mean of both. `F.cross_entropy(logits, labels)` does the softmax itself.
+#
+# Stuck? `ex.hint("01.6")`
 
 
 # %% tags=["exercise"]
@@ -649,7 +653,6 @@ ax = plt.figure(figsize=(7.4, 6.2)).gca()
 plot_similarities(clip, paired, photos[:6], batch.captions[:6], ax=ax)
 show(ax.figure, "Similarities of six pictures and their captions. The diagonal has the pairs.")
 
-# %%
 preferred = cosine_similarity(photo_features, caption_features).argmax(dim=-1).cpu()  # [256]
 others = (preferred != torch.arange(256)).nonzero().flatten().tolist()
 print(f"{len(others)} of 256 pictures prefer the caption of another picture, such as")
@@ -717,6 +720,7 @@ class MyZeroShot(PromptedCLIP):
         return self.clip.logit_scale.exp() * cosine_similarity(image_features, text_features)
 
 
+# %%
 row = {"method": "zeroshot"}
 for split, half in zip(("base", "novel"), base_and_novel(len(names)), strict=True):
     data = plants.subset(half)
@@ -731,7 +735,6 @@ average = read_paper("base-to-novel-average").query("method == 'zeroshot'")
 both = pd.concat([table, average]).set_axis(["plants, tiny CLIP", "papers"])
 print(both[["base", "novel", "hm"]].round(1))
 
-# %%
 ax = plot_base_to_novel(table, ax=plt.figure(figsize=(6, 3.2)).gca())
 show(
     ax.figure,

@@ -91,6 +91,8 @@ print("test features", list(test_features.shape), "and labels", list(test_labels
 #
 # Turn text features [T, C, D] into one unit vector per class, [C, D]. The features that come in can
 # have any length. All sentences count the same.
+#
+# Stuck? `ex.hint("02.1")`
 
 
 # %% tags=["exercise"]
@@ -231,6 +233,8 @@ print("labels of the first and last three:", pool.labels[:3], pool.labels[-3:])
 #
 # Python's `random.Random(seed)` is a generator of your own. Its `.sample(items, k)` draws without
 # replacement.
+#
+# Stuck? `ex.hint("02.2")`
 
 
 # %% tags=["exercise"]
@@ -327,6 +331,8 @@ ex.predict("02.b", guess, choices=(1, 2, 4, 8, 16))
 # ones as they are.
 #
 # You may use autograd, or work out both gradients on paper. Either way it takes about four lines.
+#
+# Stuck? `ex.hint("02.3")`
 
 
 # %% tags=["exercise"]
@@ -450,6 +456,8 @@ for shots in (1, 16):
 # Return two lists: the ids of the base classes, and the ids of the novel classes. The ids are 0 to
 # `n_classes - 1`, and they keep their order. If the number of classes is odd, the base half has one
 # more.
+#
+# Stuck? `ex.hint("02.4")`
 
 
 # %% tags=["exercise"]
@@ -545,6 +553,8 @@ ex.predict("02.d", guess)
 #
 # Both accuracies are in percent, and so is the number that you return. An accuracy can be 0. If one
 # of the two is 0, or both are, the HM is 0.
+#
+# Stuck? `ex.hint("02.5")`
 
 
 # %% tags=["exercise"]
@@ -581,6 +591,8 @@ show(
 # average HM can be the mean of eleven HMs, or the HM of the two averages. **The papers print the
 # second.** Compute it for MaPLe from the table `maple` that the next cell prints. `answer` is a
 # number in percent. It may be off by 0.02.
+#
+# Stuck? `ex.hint("02.6")`
 
 # %% tags=["exercise"]
 papers = read_paper("base-to-novel")

@@ -145,6 +145,8 @@ print("the two rows of 'a' are equal:", torch.equal(x[0, 1], x[0, 4]))
 # - Positions 1 to n of every sentence hold the prompt.
 # - SOS, everything after the prompt, and the length stay as they are.
 # - The prompt is `[n, d]`, the same for all sentences, or `[C, n, d]`, one for each sentence.
+#
+# Stuck? `ex.hint("03.1")`
 
 
 # %% tags=["exercise"]
@@ -206,6 +208,8 @@ show(
 #   else, and raises no error.
 #
 # (`positions` is for prompts at other places. You do not need it.)
+#
+# Stuck? `ex.hint("03.2")`
 
 
 # %% tags=["exercise"]
@@ -299,6 +303,8 @@ show(
 #
 # Write the text of one of the four lines above for each letter. Reason before you try: where must
 # each curve start, and can it fall?
+#
+# Stuck? `ex.hint("03.3")`
 
 # %% tags=["exercise"]
 # STUB: answer = None  # {"A": "...", "B": "...", "C": "...", "D": "..."}
@@ -344,6 +350,8 @@ print(f"yours: {right:.0e}")
 #
 # The question is what you give to the optimiser. `model.parameters()` holds all of CLIP.
 # `model.learner` is the CoOp in it.
+#
+# Stuck? `ex.hint("03.4")`
 
 
 # %% tags=["exercise"]

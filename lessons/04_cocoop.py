@@ -182,6 +182,8 @@ show(
 #
 # Be careful: in our tiny CLIP all widths are 128, so you would not notice a mix-up. The check takes
 # a CLIP whose widths differ.
+#
+# Stuck? `ex.hint("04.1")`
 
 
 # %% tags=["exercise"]
@@ -227,6 +229,8 @@ for image, own in enumerate(shift):
 #
 # This is the method `text_prompts` of a learner. `self.ctx` is the context `[n, d_t]`, and
 # `self.meta_net` is your network. Return a list with one prompt, for the first layer.
+#
+# Stuck? `ex.hint("04.2")`
 
 
 # %% tags=["exercise"]
@@ -268,6 +272,8 @@ print("classes, repeat_interleave(2):   ", torch.arange(3).repeat_interleave(2).
 # `encode_sentences(self.text, tokens, [prompts])` is the walk through the text tower that you wrote
 # in lesson 03. It takes tokens `[R, L]` and a prompt `[R, n, d_t]` for `R` sentences, and gives
 # features `[R, D]`. Make the rows, encode them, and fold them back to `[B, C, D]`.
+#
+# Stuck? `ex.hint("04.3")`
 
 
 # %% tags=["exercise"]
@@ -304,6 +310,8 @@ print("bd,cd->bc ", torch.einsum("bd,cd->bc", vectors, names).tolist())
 # This is `classify` of a `PromptedCLIP`. The first lines get the text features, and are given.
 # Return the logits: cosine similarities times the exponential of `self.clip.logit_scale`, as in
 # lesson 01.
+#
+# Stuck? `ex.hint("04.4")`
 
 
 # %% tags=["exercise"]
@@ -342,6 +350,7 @@ class MyCoCoOp(CoOp):
         return text_prompts(self, self.by * image_features)
 
 
+# %%
 class MyCLIP(FrozenCLIP):
     """A frozen CLIP that encodes pairs with your function."""
 
@@ -358,6 +367,7 @@ class MyPromptedCLIP(PromptedCLIP):
     classify = classify
 
 
+# %%
 plants = open_dataset("plants", clip=clip)
 base, novel = (plants.subset(ids) for ids in base_and_novel(len(plants.class_names)))
 halves, train_set, my_clip = (
@@ -380,6 +390,7 @@ def trained(by, **changed):
     return learner
 
 
+# %%
 learner = trained(by=1.0)
 package = CoCoOp(clip, **settings)
 package.ctx, package.meta_net = learner.ctx, learner.meta_net  # the same numbers
@@ -458,6 +469,7 @@ def exchanged(learner):
     return pd.DataFrame(rows).T
 
 
+# %%
 effect = exchanged(learner)
 print(effect.round(1))
 drop = effect.base["own"] - effect.base["another"]
@@ -509,6 +521,8 @@ ex.expect("points lost when it looks, base", lost.base)
 #
 # ImageNet has 1,000 classes and 50,000 validation pictures. CoOp encodes 1,000 sentences to
 # classify them all. **How many million sentences does CoCoOp encode?**
+#
+# Stuck? `ex.hint("04.5")`
 
 # %% tags=["exercise"]
 # SOLUTION
@@ -545,6 +559,7 @@ def kept(learner, batch_size):
     return sum(sizes.values()) / 1e6
 
 
+# %%
 learners = {"CoOp": CoOp(clip, n_ctx=4, init="a photo of a"), "CoCoOp": learner}
 rows = [
     {"method": name, "pictures": size, "MB": kept(one, size)}
@@ -621,6 +636,7 @@ with torch.no_grad():
             said[half, amount] = asked.classify(features[numbers], text).softmax(dim=-1)
 
 
+# %%
 def compare(classes, picture, own_part):
     """A picture beside the likeliest names without and with its shift, and that in words."""
     half, number = classes.split()[0], numbers[picture - 1]

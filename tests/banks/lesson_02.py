@@ -3,9 +3,7 @@
 from banks import Bank, indented
 from maple_lite.course.exercises.lesson_02 import AUTOGRAD
 
-PAPERS = (
-    'papers = pd.read_csv(data_folder() / "paper" / "base_to_novel.csv")\nmaple = papers[papers.method == "MaPLe"]\n'
-)
+PAPERS = 'papers = read_paper("base-to-novel")\nmaple = papers[papers.method == "maple"]\n'
 
 
 def ensemble(body: str) -> str:

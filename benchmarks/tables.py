@@ -31,7 +31,7 @@ PRESETS = {
 }
 """What the preset is among the levels of each factor."""
 OUTSIDE = (SOURCE, "handwritten")  # not in averages of transfer: the source, and what was not drawn
-AVERAGED = "glyphs/base-to-novel"  # whose averages the README and the page of the evaluation show
+AVERAGED = "base-to-novel"  # whose averages the README and the page of the evaluation show
 KINDS = {"own": "own look", "clean": "clean drawings"}
 ASKED = ("clean", "own", "look_named", "bare", "one", "seven", "formal", "common", "probe")  # of the zero-shot table
 COLUMNS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -237,7 +239,8 @@ def test_truth_values_and_lists_are_choices():
         (torch.tensor(1.0), "a larger number", "too small"),
         ("53.33", "a number", "without quotes"),
         (True, "a number", "write digits"),
-        (float("nan"), "a larger number", "go through the steps"),
+        (float("nan"), "a number", "write digits"),
+        (Fraction(1, 2), "a larger number", "too small"),
     ],
 )
 def test_a_number_is_near_or_far_for_a_reason(answer, expected, cause):

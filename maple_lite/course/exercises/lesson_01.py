@@ -172,7 +172,8 @@ PROBABILITY_MISTAKES = Mistakes(
             {EXP: "logit_scale"},
         ),
         "no scale": Mistake(
-            "the scale is missing: this is the softmax of the bare similarities", {LOGITS: "similarity"}
+            "the scale is missing, or added, which changes nothing: multiply the similarities with it",
+            {LOGITS: "similarity"},
         ),
         "divided": Mistake(
             "you divided by the factor, as if it were a temperature: CLIP multiplies with exp(logit_scale)",
@@ -325,6 +326,11 @@ FACTOR = Exercise(
 # 01.4
 
 
+def _ids(row: Tensor) -> list[int]:
+    """The tokens of one sentence without the zeros that fill it up."""
+    return [token for token in row.tolist() if token]
+
+
 class ListeningCLIP(FrozenCLIP):
     """A FrozenCLIP that remembers the tokens it was asked to encode."""
 
@@ -337,6 +343,11 @@ class ListeningCLIP(FrozenCLIP):
         self.heard += (tokens.detach().cpu(),)
         return super().encode_text(tokens, prompts, positions, chunk)
 
+    def heard_tokens(self) -> list[list[int]]:
+        """The tokens of the sentences that were encoded since the last question, each sentence once."""
+        found = [_ids(row) for tokens in self.heard for row in tokens]
+        return [row for i, row in enumerate(found) if row not in found[:i]]
+
     def sentences(self) -> list[str]:
         """The sentences that were encoded since the last question, each once."""
         words, rows = tokenizer(), [row for tokens in self.heard for row in tokens]
@@ -346,7 +357,7 @@ class ListeningCLIP(FrozenCLIP):
         return list(dict.fromkeys(text.replace(" .", ".").replace(" _ ", "_") for text in texts))
 
 
-NAMES = ["snowman", "wrapped_gift", "violin", "star"]
+NAMES = ["snowman", "couch_and_lamp", "violin", "Star"]
 SHOWN = [2, 0, 3, 3, 1, 0]  # which of NAMES the pictures show
 TEMPLATE = "a drawing of the {}."
 
@@ -360,7 +371,7 @@ def _listener() -> ListeningCLIP:
 def _symbols() -> Tensor:
     """Clean pictures [6, 3, R, R] of SHOWN."""
     clip = _listener()
-    data = open_dataset("objects", clip=clip, look="clean").subset([spoken(name) for name in NAMES])
+    data = open_dataset("objects", clip=clip, look="clean").subset([spoken(name).lower() for name in NAMES])
     items = items_of_classes(data.labels)
     return data.batch([items[label][i] for i, label in enumerate(SHOWN)])[0].to(clip.device)
 
@@ -394,6 +405,17 @@ CLASSIFY_MISTAKES = Mistakes(
         "the template is left out": Mistake("the template was left out: these are the bare names", {FILLED: SPOKEN}),
         "neither template nor spaces": Mistake(
             "the template was left out, and underscores are still in the names", {FILLED: "name"}
+        ),
+        "the first underscore alone": Mistake(
+            "an underscore is still there: CLIP reads words, so write a space for every _",
+            {SPOKEN: 'name.replace("_", " ", 1)'},
+        ),
+        "underscores deleted": Mistake(
+            "the underscores are deleted, and the words of a name run together: write a space for each _",
+            {SPOKEN: 'name.replace("_", "")'},
+        ),
+        "small letters": Mistake(
+            words="as they stand in class_names", patch={"[class_names[i]": "[class_names[i].lower()"}
         ),
         "underscores": Mistake(
             "an underscore is still there: CLIP reads words, so write a space for each _", {SPOKEN: "name"}
@@ -429,7 +451,7 @@ CLASSIFY_MISTAKES = Mistakes(
         ),
         "an order learned by heart": Mistake(
             words="with an order of its own",
-            patch={"[class_names[i]": '[["snowman", "wrapped_gift", "violin", "star"][i]'},
+            patch={"[class_names[i]": '[["snowman", "couch_and_lamp", "violin", "Star"][i]'},
         ),
         "the name of one": Mistake(words="return a list", patch={ANSWERS: f"class_names[{COMPARED}.argmax() % 4]"}),
     },
@@ -463,8 +485,10 @@ def _sentences_fit(fn: Function) -> None:
     listener = _listener()
     listener.heard = ()
     _answer(fn, _symbols())
-    heard, wanted = listener.sentences(), [TEMPLATE.format(spoken(name)) for name in NAMES]
-    if [sentence.replace(" ", "") for sentence in heard] != [sentence.replace(" ", "") for sentence in wanted]:
+    wanted = [TEMPLATE.format(spoken(name)) for name in NAMES]
+    same = listener.heard_tokens() == [_ids(row) for row in tokenize(wanted)]
+    heard = listener.sentences()
+    if not same:
         cause = "write one sentence per class name, in their order, and nothing else"  # decoding moves spaces
         raise Finding(f"the {len(NAMES)} sentences {wanted}", f"{len(heard)}: {heard}", cause, heard)
 
@@ -567,6 +591,10 @@ CLASS_MISTAKES = Mistakes(
         "table of confusions": Mistake(
             "that is the whole table of confusions: its diagonal, divided by the pictures of each class",
             {SHARE: "F.one_hot(labels, n_classes).T @ F.one_hot(predicted, n_classes)"},
+        ),
+        "classes from 1": Mistake(
+            "the classes are counted from 1: they are 0 to C - 1, so yours are shifted by one",
+            {SHARE: "torch.stack([(predicted[labels == c] == c).float().mean() for c in range(1, n_classes + 1)])"},
         ),
         "true negatives": Mistake(
             "you also counted pictures of other classes that were not given this name: only its own pictures count",

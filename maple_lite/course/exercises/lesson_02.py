@@ -135,7 +135,7 @@ ENSEMBLE = Exercise(
 )
 
 
-LABELS = [0, 2, 1, 0, 2, 2, 1, 0, 1, 0, 2, 1, 0, 1, 2, 0, 1]  # as a shuffled pool has them: 6, 6 and 5 pictures
+LABELS = [1, 2, 1, 0, 2, 2, 1, 0, 1, 0, 2, 0, 0, 1, 2, 0, 1]  # as a shuffled pool has them: 6, 6 and 5 pictures
 SHOTS = 3
 SAMPLE = """
 def few_shot(labels, shots, seed):
@@ -168,6 +168,10 @@ SAMPLE_MISTAKES = Mistakes(
             words="Python counts from 0", patch={"enumerate(labels)": "enumerate(labels, 1)", DRAWN: "members[-shots:]"}
         ),
         "a list per class": Mistake(words="one flat list", patch={f"chosen += {DRAWN}": f"chosen.append({DRAWN})"}),
+        "the labels": Mistake(words="these are labels", patch={DRAWN: "[label] * shots"}),
+        "exactly enough is too few": Mistake(
+            words="has enough", patch={"len(members) < shots": "len(members) <= shots"}
+        ),
         "with replacement": Mistake(words="with replacement", patch={DRAWN: "generator.choices(members, k=shots)"}),
         "the seed is not used": Mistake(words="does not use `seed`", patch={GENERATOR: "generator = random"}),
         "always the first": Mistake(words="the first pictures of each class", patch={DRAWN: "members[:shots]"}),
@@ -229,6 +233,8 @@ def _counts_per_class(fn: Function) -> None:
     came = f"{chosen}, whose labels are {[LABELS[index] for index in chosen]}"
     if [counts[label] for label in (0, 1, 2)] == [SHOTS] * 3:
         return
+    if sorted(chosen) == sorted([0, 1, 2] * SHOTS):
+        raise Finding(expected, came, "these are labels: return the places of the pictures in `labels`")
     if len(chosen) == SHOTS:
         raise Finding(expected, came, "`shots` is the number per class, not the number in all")
     if len(chosen) == 3 * SHOTS:
@@ -245,7 +251,7 @@ def _no_repetition(fn: Function) -> None:
         chosen = _sample(fn, seed=seed)
         twice = [index for index, count in Counter(chosen).items() if count > 1]
         if twice:
-            cause = "you draw with replacement (choices, randint): draw without it (sample, randperm)"
+            cause = "you draw with replacement (choices, randint), or look places up with .index, which finds the first"
             raise Finding("every picture once at most", f"picture {twice[0]} twice in {chosen}, seed {seed}", cause)
 
 
@@ -279,7 +285,7 @@ def _same_seed(fn: Function) -> None:
             torch.manual_seed(before)
             samples.append(_sample(fn, seed=7))
     if samples[0] != samples[1]:
-        cause = "the draw does not use `seed`: make a generator of it, random.Random(seed), and draw with that"
+        cause = "the draw does not use `seed`, or a generator is kept from call to call: make one inside the function"
         raise Finding("the same sample for the same seed", f"{samples[0]}, and then {samples[1]}", cause)
 
 
@@ -339,6 +345,8 @@ def _any_labels(fn: Function) -> None:
         except Finding:
             raise
         except Exception as error:
+            if isinstance(error, ValueError) and min(Counter(labels).values()) == shots:
+                cause = "a class with exactly `shots` pictures has enough: the error is for classes with fewer"
             raise Finding(expected, f"{type(error).__name__}: {error}", cause) from None
         counts = Counter(labels[index] for index in chosen if 0 <= index < len(labels))
         if counts != Counter(dict.fromkeys(numbers, shots)) or len(set(chosen)) != len(chosen):
@@ -552,6 +560,8 @@ def _split_of(n_classes: int) -> Callable[[Function], None]:
             cause = f"class {both[0]} is in both halves: what a method trained on is not novel"
         elif neither:
             cause = f"class {neither[0]} is in neither half"
+        elif base == list(range(len(base))):
+            cause = f"the base half has {len(base)} of {n_classes}: it is (n_classes + 1) // 2, the odd one with it"
         raise Finding(f"{wanted[0]} and {wanted[1]} of {n_classes} classes", f"{base} and {novel}", cause, came)
 
     return test
@@ -572,6 +582,7 @@ BASE, NOVEL = "list(range(half))", "list(range(half, n_classes))"
 SPLIT_MISTAKES = Mistakes(
     {
         "rounded down": Mistake("the odd one is base: round up, not down", {"(n_classes + 1)": "n_classes"}),
+        "one more than half": Mistake(words="with it", patch={"(n_classes + 1) // 2": "n_classes // 2 + 1"}),
         "novel from 0": Mistake(
             "novel classes keep their ids: count on from the base classes, not from 0 again",
             {NOVEL: "list(range(n_classes - half))"},

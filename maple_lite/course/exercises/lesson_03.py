@@ -502,6 +502,13 @@ TRAIN_MISTAKES = Mistakes(
             "zero_grad() runs once an epoch, so that gradients add up within it: clear them in every step",
             body=LOOP.replace(CLEAR, "").replace(SET_RATE, f"{SET_RATE}\n    optimizer.zero_grad()"),
         ),
+        "all epochs at once": Mistake(
+            words="take the epochs one by one", patch={"losses = []": "losses, epochs = [], list(epochs)"}
+        ),
+        "a copy in the optimiser": Mistake(
+            words="holds copies of the context",
+            patch={LEARNED: "[w.detach().clone().requires_grad_() for w in model.learner.parameters()]"},
+        ),
         "a step once an epoch": Mistake(
             "step() runs once an epoch: it belongs after every backward(), in the inner loop",
             body=LOOP.replace(STEP, "").replace(NOTE, f"{NOTE}    optimizer.step()\n"),
@@ -639,6 +646,9 @@ def _only_the_context(fn: Function) -> None:
         cause = "something asks for gradients of CLIP: leave requires_grad alone"
         raise Finding("CLIP's weights as they were, and frozen", "weights that learn", cause)
     learned = {id(weight) for weight in model.learner.parameters()}
+    if held and not set(held) & {id(weight) for weight in model.parameters()}:
+        cause = "the optimiser holds copies of the context, not the context itself: model.learner.parameters()"
+        raise Finding("an optimiser that holds the context", "one that holds other tensors", cause)
     more = [weight for key, weight in held.items() if key not in learned]
     if more:
         scale = len(more) == 1 and more[0].numel() == 1
@@ -650,6 +660,21 @@ def _only_the_context(fn: Function) -> None:
             else "model.parameters() holds CLIP, too: give the optimiser model.learner.parameters()"
         )
         raise Finding("an optimiser that holds the context alone", f"one that holds {what}, too", cause)
+
+
+def _one_by_one(fn: Function) -> bool | str:
+    """Whether an epoch is drawn when the one before is over, as the notebook's notes of the context need it."""
+    model, notes = _new_model(), []
+
+    def epochs() -> Iterator[list[Batch]]:
+        for pairs in _batches():
+            notes.append(model.learner.get_parameter("ctx").detach().clone())
+            yield pairs
+
+    with kept(model.clip):
+        fn(model, epochs(), RATES)
+    moved = len(notes) == len(RATES) and not torch.equal(notes[0], notes[1])
+    return moved or "all epochs drawn before the first step"
 
 
 def _again(fn: Function) -> bool | str:
@@ -675,6 +700,12 @@ TRAIN = Exercise(
         Facet("only the context learns", _only_the_context),
         Facet("the steps", _trained),
         Facet(SIZES, _other_lengths),
+        invariant(
+            "one epoch after the other",
+            _one_by_one,
+            expected="each epoch to be drawn when the one before is over",
+            cause="epochs gives its batches only as you walk through it: take the epochs one by one, without list(...)",
+        ),
         invariant(
             "a second run is the same",
             _again,

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from maple_lite.clip import FrozenCLIP, encode_sentences
 from maple_lite.course.exercises.shared import draw, small_clip
 from maple_lite.course.teach.cases import Case
-from maple_lite.course.teach.causes import cause_of_type
+from maple_lite.course.teach.causes import cause_of_type, mismatch
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.facets import (
     SIZES,
@@ -207,17 +207,19 @@ def _bend(fn: Function) -> None:
 
 def _same_in_training(fn: Function) -> None:
     """A network in training mode gives for one picture what it gives in evaluation mode."""
-    net, picture = _network(fn), features(1)
+    net, came = _network(fn), ""
     with torch.no_grad():
-        wanted = net.eval()(picture)
-        try:
-            came: Any = net.train()(picture)
-        except Exception as error:
-            came = f"{type(error).__name__}: {error}"
-    if not isinstance(came, Tensor) or not agree(wanted, came, 1e-5):
+        for images in (features(1), 30 * features(16)):
+            wanted = net.eval()(images)
+            try:
+                same = all(agree(wanted, net.train()(images), 1e-5) for _ in range(3))
+            except Exception as error:
+                came = f"{type(error).__name__}: {error}"
+                break
+            came = came if same else "other numbers than in evaluation mode"
+    if came:
         cause = "a layer acts otherwise in training (a batch norm, dropout): two linear layers and a ReLU are enough"
-        shown = came if isinstance(came, str) else "other numbers than in evaluation mode"
-        raise Finding("the same shift for a picture in training mode, alone in its batch", shown, cause)
+        raise Finding("the same shifts in training mode as in evaluation mode, also for a picture alone", came, cause)
 
 
 def _own_weights(fn: Function) -> bool | str:
@@ -397,9 +399,11 @@ def _alone(fn: Function) -> bool | str:
 
 
 def _any_batch(case: Case) -> tuple[Any, Tensor]:
-    """A learner that has been trained before, in both modes, and a batch of any size."""
-    images = nn.functional.normalize(case.normal(case.size(), small_clip().embed_dim).float(), dim=-1)
-    return case.used(small_cocoop()), images
+    """What is needed of a learner, of any width and with any number of tokens, and a batch of any size."""
+    images, n, width, joint = case.sizes(4)
+    with seeded(case.number):
+        learner = SimpleNamespace(ctx=case.normal(n, width).float(), meta_net=nn.Linear(joint, width))
+    return learner, case.normal(images, joint).float()
 
 
 WIDTH = 48  # d_t of the small CLIP
@@ -663,6 +667,16 @@ LOGITS_MISTAKES = Mistakes(
         ),
         "no scale": Mistake("the logit scale is missing: these are plain cosines", {SCALED: COSINES}),
         "no exp": Mistake("logit_scale is a logarithm: take .exp() of it", {".exp()": ""}),
+        "the image is not passed on": Mistake(
+            words="hand the image features on", patch={"self.encode_classes(image_features)": "self.encode_classes()"}
+        ),
+        "the scale is overwritten": Mistake(
+            words="write",
+            patch={
+                "return ": "self.clip.logit_scale.exp_()\nreturn ",
+                "self.clip.logit_scale.exp()": "self.clip.logit_scale",
+            },
+        ),
         "the model's own scale": Mistake(
             words="the logit scale belongs to CLIP", patch={"self.clip.logit_scale": "self.logit_scale"}
         ),
@@ -738,10 +752,28 @@ def _logit_gradient(fn: Function) -> tuple[Tensor, dict[str, Any]]:
     return fn(_prompted(10.0), _unit(2, 5, seed=3), texts), {"the text features": texts}
 
 
+def _makes_texts(fn: Function) -> None:
+    """Without text features they are asked for, and the image features are passed on."""
+    images, texts, asked = _unit(3, 5, seed=6), _unit(3, 4, 5, seed=7), []
+
+    def encode_classes(image_features: Tensor | None = None) -> Tensor:
+        asked.append(image_features)
+        return texts
+
+    came = fn(Model(clip=_prompted(10.0).clip, encode_classes=encode_classes), images)
+    if not asked or asked[0] is None or not agree(images, asked[0], 0):
+        cause = "the lines that are given hand the image features on: self.encode_classes(image_features)"
+        raise Finding("text features that are made of the image features", "encode_classes() without them", cause)
+    wanted = PromptedCLIP.classify(_prompted(10.0), images, texts)
+    if not agree(wanted, came, 1e-4):
+        raise mismatch(wanted, came, atol=1e-4)
+
+
 def _any_logits(case: Case) -> tuple[Any, Tensor, Tensor]:
     images, classes, width = case.sizes(3, (1, 1, 2))
     features = nn.functional.normalize(case.normal(images, width).float(), dim=-1)
-    return _prompted(1 + 20 * float(case.uniform(1))), features, case.normal(images, classes, width).float()
+    texts = nn.functional.normalize(case.normal(images, classes, width).float(), dim=-1)
+    return _prompted(1 + 20 * float(case.uniform(1))), features, texts
 
 
 CLASSIFY_CASE = (
@@ -784,6 +816,7 @@ CLASSIFY = Exercise(
         ),
         gradient(_logit_gradient, reaches=("the text features",)),
         any_size(_any_logits, PromptedCLIP.classify, atol=1e-4),
+        Facet("the given lines: text features are made of the images", _makes_texts),
     ),
     hints=(
         "In lesson 01 it was bd,cd->bc. What changes when the second tensor has an axis b of its own?",

@@ -7,6 +7,7 @@ argument. Inputs are made with a generator that is seeded, and small.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -113,7 +114,7 @@ def any_size(make: Make, reference: Function, atol: float = 1e-5, *, cases: int 
     def test(fn: Function) -> None:
         found = [_outcome(fn, arguments) for arguments, _ in drawn()]
         for came, (arguments, wanted) in zip(found, drawn(), strict=True):
-            finding = came if isinstance(came, Exception) else _difference(wanted, came, atol)
+            finding = came if isinstance(came, Exception) else _difference(wanted, came, atol, arguments)
             if finding is None:
                 continue
             _outcome(fn, arguments)  # once more, so that the verdict shows these arguments
@@ -133,11 +134,17 @@ def _outcome(fn: Function, arguments: Sequence[Any]) -> Any:
         return error
 
 
-def _difference(wanted: Any, came: Any, atol: float) -> Finding | None:
-    """The finding on what came in place of what was wanted; None if they agree."""
+def _difference(wanted: Any, came: Any, atol: float, arguments: Sequence[Any]) -> Finding | None:
+    """The finding on what came in place of what was wanted; None if they agree.
+
+    Where no argument holds floating point numbers, any floating point type is right.
+    """
     if not agree(wanted, came, atol):
         return mismatch(wanted, came, atol=atol)
-    if isinstance(wanted, Tensor) and isinstance(came, Tensor) and wanted.dtype != came.dtype:
+    if not isinstance(wanted, Tensor) or not isinstance(came, Tensor):
+        return None
+    follows = any(isinstance(value, Tensor) and value.is_floating_point() for value in arguments)
+    if wanted.dtype != came.dtype and (follows or wanted.is_floating_point() != came.is_floating_point()):
         cause = "keep the type of the inputs: make new tensors with dtype=x.dtype, and convert nothing"
         return Finding(f"a tensor of {wanted.dtype}", f"one of {came.dtype}", cause)
     return None
@@ -266,8 +273,9 @@ def number(right: float, atol: float, *, name: str = "the number") -> Facet:
 
     def test(answer: Any) -> None:
         value = answer.item() if isinstance(answer, Tensor) and answer.numel() == 1 else plain(answer)
-        if not is_number(value):
+        if not is_number(value) or math.isnan(value):
             raise Finding("a number", describe(answer), "write digits, without quotes, units or brackets")
+        value = value if isinstance(value, int | float) else float(value)
         if agree(right, value, atol):
             return
         side = "smaller" if value > right else "larger"

@@ -19,6 +19,7 @@ INPUTS, MODULES, MODE, RANDOM, AGAIN = LAWS = ("inputs", "modules", "mode", "ran
 """What a call leaves as it was: its inputs, the modules in them, torch's and their mode, the random numbers that others
 draw; and that a second call gives the same. An exercise names the laws that do not hold for it."""
 
+CHANGED_MODULES = "modules as they were before the call"
 REPEATED = 3  # calls of a check that are made twice
 FRAMES = (pd.DataFrame, pd.Series)
 COMPARED = (Tensor, np.ndarray, np.generic, list, tuple, dict, set, bool, int, float, str, *FRAMES)
@@ -31,15 +32,22 @@ class Before:
         self.named = dict(named)
         self.values = {name: _copy(value) for name, value in named.items()}
         self.asking = {name: [tensor.requires_grad for tensor in _tensors(value)] for name, value in named.items()}
-        self.modules = {name: [_weights(module) for module in _modules(value)] for name, value in named.items()}
+        self.modules = {name: [Snapshot(module) for module in _modules(value)] for name, value in named.items()}
         self.modes = {name: [_mode(module) for module in _modules(value)] for name, value in named.items()}
         self.torch = _torch_mode()
         self.drawn = random_states()
 
     def breach(self, exempt: Sequence[str] = ()) -> Finding | None:
-        """The first law that was broken since, as a Finding; None if all hold."""
+        """The first law that was broken since, as a Finding; None if all hold.
+
+        Modules that were changed, and should not be, are put back: the next call finds them as this one did.
+        """
         tests = {INPUTS: self._inputs, MODULES: self._modules, MODE: self._mode, RANDOM: self._random}
-        found = (test() for law, test in tests.items() if law not in exempt)
+        found = [test() for law, test in tests.items() if law not in exempt]
+        if MODULES not in exempt:
+            for snapshots in self.modules.values():
+                for snapshot in snapshots:
+                    snapshot.restore()
         return next((finding for finding in found if finding), None)
 
     def _inputs(self) -> Finding | None:
@@ -53,10 +61,13 @@ class Before:
         return None
 
     def _modules(self) -> Finding | None:
-        for name, value in self.named.items():
-            if self.modules[name] != [_weights(module) for module in _modules(value)]:
-                cause = "a line writes into a parameter or buffer, or changes requires_grad: work on copies"
-                return Finding("modules as they were before the call", f"{name} was changed", cause)
+        for name, snapshots in self.modules.items():
+            changed = next(filter(None, (snapshot.changed() for snapshot in snapshots)), "")
+            if changed:
+                cause = (
+                    f"a line writes into {name}, or gives it another {changed}: work on copies, and leave it as it is"
+                )
+                return Finding(CHANGED_MODULES, f"{name} was changed: its {changed}", cause)
         return None
 
     def _mode(self) -> Finding | None:
@@ -76,6 +87,49 @@ class Before:
             cause = "a line draws from the global generator, or seeds it: take a generator of your own"
             return Finding("random numbers of others as if nothing had been drawn", came, cause)
         return None
+
+
+HELD = ("_parameters", "_buffers", "_modules")  # where a module keeps what it is made of
+
+
+class Snapshot:
+    """A module as it is: its parts, parameters and buffers; `restore` puts all of it back."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.parts = [
+            (name, part, {held: dict(part.__dict__[held]) for held in HELD}) for name, part in module.named_modules()
+        ]
+        named = [*module.named_parameters(), *module.named_buffers()]
+        self.tensors = [(name, tensor, tensor.detach().clone(), tensor.requires_grad) for name, tensor in named]
+
+    def changed(self) -> str:
+        """The name of what is not as it was; "" if nothing has changed."""
+        for name, part, before in self.parts:
+            for held in HELD:
+                now = part.__dict__[held]
+                for key in {*now, *before[held]}:
+                    if now.get(key) is not before[held].get(key):
+                        return f"{name}.{key}".lstrip(".")
+        for name, tensor, numbers, asked in self.tensors:
+            if tensor.requires_grad != asked or not _are_equal(tensor, numbers):
+                return name
+        return ""
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Puts everything back that has changed."""
+        for _, part, before in self.parts:
+            for held in HELD:
+                part.__dict__[held].clear()
+                part.__dict__[held].update(before[held])
+        for _, tensor, numbers, asked in self.tensors:
+            tensor.requires_grad_(asked)
+            if not _are_equal(tensor, numbers):
+                tensor.data = numbers.clone()
+
+
+def _are_equal(tensor: Tensor, before: Tensor) -> bool:
+    return tensor.shape == before.shape and tensor.dtype == before.dtype and torch.equal(tensor.detach(), before)
 
 
 def is_used_up(value: Any) -> bool:
@@ -152,25 +206,6 @@ def _tensors(value: Any) -> list[Tensor]:
 
 def _modules(value: Any) -> list[nn.Module]:
     return [each for each in _walk(value) if isinstance(each, nn.Module)]
-
-
-@torch.no_grad()
-def _weights(module: nn.Module) -> list[tuple[str, bool, int, str]]:
-    """What tells whether a module's parameters and buffers were changed: their names, whether they ask for gradients,
-    and two sums over each."""
-    named = [*module.named_parameters(), *module.named_buffers()]
-    return [(name, tensor.requires_grad, tensor.numel(), _sums(tensor)) for name, tensor in named]
-
-
-def _sums(tensor: Tensor) -> str:
-    """A number, as text, that changes with any entry of a tensor, and with their order in its first dimension."""
-    values = tensor.detach()
-    values = values.double() if values.numel() < 10_000 else values.float()
-    if values.ndim == 0:
-        return repr(float(values))
-    rows = values.flatten(1).sum(dim=1) if values.ndim > 1 else values
-    places = torch.linspace(1, 2, len(rows), dtype=rows.dtype, device=rows.device)
-    return repr(float((rows * places).sum()))
 
 
 def _mode(module: nn.Module) -> list[bool]:

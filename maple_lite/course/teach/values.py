@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,11 @@ def literal(value: Any) -> str:
 def cloned(value: Any) -> Any:
     """A value with its tensors copied, in lists, tuples and dicts too; gradients still flow to the originals.
 
-    Modules and other objects stay the same objects.
+    A SimpleNamespace, which stands for a small object, is copied with its values. Modules and other objects stay the
+    same objects.
     """
+    if isinstance(value, SimpleNamespace):
+        return type(value)(**{name: cloned(entry) for name, entry in vars(value).items()})
     if isinstance(value, Tensor):
         return value.clone()
     if isinstance(value, np.ndarray):
@@ -82,6 +86,8 @@ def agree(expected: Any, came: Any, atol: float, rtol: float = RELATIVE) -> bool
     expected, came = plain(expected), plain(came)
     if isinstance(expected, list | tuple) and isinstance(came, list | tuple):
         return len(expected) == len(came) and all(agree(*pair, atol, rtol) for pair in zip(expected, came, strict=True))
+    if isinstance(expected, SimpleNamespace) and isinstance(came, SimpleNamespace):
+        expected, came = vars(expected), vars(came)
     if isinstance(expected, dict) and isinstance(came, dict):
         return expected.keys() == came.keys() and all(agree(expected[key], came[key], atol, rtol) for key in expected)
     if any(isinstance(value, Tensor | np.ndarray) or is_number(value) for value in (expected, came)):

@@ -20,6 +20,7 @@ from maple_lite.course.teach.causes import cause_of_error
 from maple_lite.course.teach.exercise import Exercise, Facet, Finding
 from maple_lite.course.teach.laws import (
     AGAIN,
+    CHANGED_MODULES,
     LAWS,
     REPEATED,
     Before,
@@ -78,7 +79,11 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
             kind, rows = _error(error, submission, tried)
             if isinstance(error, Finding):
                 kind, rows = _failed(exercise, place, error)
-            rows.append(("likely cause", known_cause(exercise, place, error, tried) or _own_cause(error)))
+            changed = getattr(tried, "breach", None)
+            if changed is not None and changed.expected == CHANGED_MODULES:  # what came is a consequence of that
+                rows.append(("likely cause", f"{changed.came}; {changed.cause}"))
+            else:
+                rows.append(("likely cause", known_cause(exercise, place, error, tried) or _own_cause(error)))
             return Verdict(kind, rows + _about(tried, printed.getvalue()))
     if isinstance(tried, Watched):
         tried.repeat()

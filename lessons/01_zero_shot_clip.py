@@ -239,8 +239,8 @@ show(
 #
 # ### Exercise 01.2: probabilities
 #
-# Write the function that makes probabilities from similarities. `logit_scale` is the logarithm of
-# the factor. Each row of the result belongs to one picture and sums to 1.
+# Write the function that makes probabilities from similarities. `logit_scale` is a tensor with one
+# number, the logarithm of the factor. Each row of the result belongs to one picture and sums to 1.
 #
 # Stuck? `ex.hint("01.2")`
 
@@ -333,7 +333,7 @@ show(
 #
 # A model is *calibrated* if it is as sure as it is right. To make a model calibrated, people often
 # fit one such factor on a few labelled pictures. This is called *temperature scaling* (Guo et al.
-# 2017, arXiv 1706.04599). You will meet calibration again in lesson 13.
+# 2017, arXiv 1706.04599).
 #
 # ### Exercise 01.3: how large must the factor be?
 #
@@ -392,8 +392,8 @@ classify = ex.check("01.4", classify)
 
 # %% [markdown]
 # Your classifier takes *any* list of names. So you can ask it other questions about the same
-# pictures. Ask about eight umbrellas: what are they? In which look are they drawn? Before which
-# colour? Only the names and the template change.
+# pictures. Ask about eight umbrellas: what are they? In which look are they drawn? On which
+# background colour? Only the names and the template change.
 #
 # ### Your turn
 #
@@ -437,7 +437,7 @@ show(
 # Add at least three templates. Each needs a `{}` for the name. Can you beat the best of ours? The
 # plants are faded. Does it help to say so?
 #
-# **Prediction 01.d.** Compare the bare name, "{}", with "a photo of a {}, a kind of plant.". Is the
+# **Prediction 01.c.** Compare the bare name, "{}", with "a photo of a {}, a kind of plant.". Is the
 # accuracy with the bare name `"higher"`, `"lower"` or the `"same"`?
 
 # %% tags=["exercise"]
@@ -449,7 +449,7 @@ templates += ["a faded photo of a {}.", "a faded photo of a {}, a kind of plant.
 templates += ["a photo of a {}, a kind of animal.", "is there a {} in here?"]
 guess = "lower"
 # END SOLUTION
-ex.predict("01.d", guess, choices=("higher", "lower", "same"))
+ex.predict("01.c", guess, choices=("higher", "lower", "same"))
 
 # %%
 asked_with = {}
@@ -458,7 +458,7 @@ for template in templates:
     named = torch.tensor([plants.class_names.index(a) for a in answers], device=clip.device)
     asked_with[template] = 100 * (named == labels).float().mean().item()
 change = asked_with["{}"] - asked_with["a photo of a {}, a kind of plant."]
-ex.outcome("01.d", "same" if abs(change) < 0.5 else "higher" if change > 0 else "lower")
+ex.outcome("01.c", "same" if abs(change) < 0.5 else "higher" if change > 0 else "lower")
 ax = plot_bars(asked_with, xlabel="accuracy on plants (%)", ax=plt.figure(figsize=(7, 3)).gca())
 listed = "; ".join(f"“{template}” {value:.0f}" for template, value in asked_with.items())
 show(
@@ -574,8 +574,9 @@ for wishes in (orchids, orchids[:2], orchids[1::-1]):
     print(f"50 tulips, asked {wishes}:", {name: answers.count(name) for name in set(answers)})
 
 # %% [markdown]
-# Words that it has never read are all the same to it: blanks. Between two blanks, it always takes
-# the first name of the list. And for most of these faded tulips, a blank even beats the right name.
+# To the tiny CLIP, all words that it has never read are the same. So it cannot choose between two
+# of them: it takes the first one of the list. And for most of these faded tulips, such a word even
+# beats the right name.
 #
 # "Any list of names" means: any names that CLIP's training gave a meaning. The real CLIP has read
 # 400 million captions. Still, a name that captions rarely use, such as a type of aircraft, may mean
@@ -621,7 +622,7 @@ contrastive_loss = ex.check("01.6", contrastive_loss)
 # Here are captioned pictures of the kind that the tiny CLIP was trained with, and your loss on
 # them.
 #
-# **Prediction 01.c.** Eight pairs are a small batch. OpenAI's CLIP learned with batches of 32,768.
+# **Prediction 01.d.** Eight pairs are a small batch. OpenAI's CLIP learned with batches of 32,768.
 # We take 256 pairs and compute the loss twice: once in 32 batches of 8, once in one batch of 256.
 # Is the loss of the large batch `"higher"`, `"lower"` or the `"same"`?
 
@@ -630,7 +631,7 @@ contrastive_loss = ex.check("01.6", contrastive_loss)
 # SOLUTION
 guess = "higher"
 # END SOLUTION
-ex.predict("01.c", guess, choices=("higher", "lower", "same"))
+ex.predict("01.d", guess, choices=("higher", "lower", "same"))
 
 # %%
 size = clip.preprocess.size
@@ -646,7 +647,7 @@ for size in (8, 32, 256):
     found = [contrastive_loss(*part, clip.logit_scale) for part in parts]
     losses[size] = torch.stack(found).mean().item()
     print(f"batches of {size:3}: loss {losses[size]:.3f} (guessing: {math.log(size):.2f})")
-ex.outcome("01.c", "higher" if losses[256] > losses[8] else "lower")
+ex.outcome("01.d", "higher" if losses[256] > losses[8] else "lower")
 
 paired = cosine_similarity(photo_features[:6], caption_features[:6])  # [6, 6]
 ax = plt.figure(figsize=(7.4, 6.2)).gca()

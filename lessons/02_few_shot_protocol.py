@@ -179,7 +179,7 @@ show(
     ax.figure,
     f"Accuracy on eleven datasets with one sentence ({ways.one.mean():.0f} on average) and with "
     f"an ensemble of sentences that name the look ({ways.looking.mean():.0f}).",
-    "On objects every picture has another look, and the word for that, mixed, is in no caption.",
+    "The pictures of objects do not share one look. So naming a look cannot help there.",
 )
 
 # %% [markdown]
@@ -294,9 +294,9 @@ print(f"one validation picture is {100 / len(mine):.1f} points")
 # %% [markdown]
 # With so few pictures, one more right answer counts more than most gaps between the sentences. So
 # validation does not always find the best sentence. Its own number can be far from the number on
-# the test set. But nobody cheated: the test column is an honest number for what was chosen. Good
-# settings here are those that need no tuning. That is why this course takes the settings of every
-# method from its paper.
+# the test set. But nobody cheated: the test column is an honest number for what was chosen. With so
+# few pictures you also cannot tune the settings of a method. So this course takes the settings of
+# every method from its paper.
 #
 # ## 3 · The linear probe
 #
@@ -391,7 +391,7 @@ better = table.index[table["mean"] > zero_shot_right]
 ex.outcome("02.b", int(better.min()) if len(better) else "never")
 
 # %%
-library = sklearn.linear_model.LogisticRegression(C=100, max_iter=1000)  # the well-kept tool
+library = sklearn.linear_model.LogisticRegression(C=100, max_iter=1000)  # the standard tool
 for shots in (4, 16):
     chosen = samples[shots, seed]
     library.fit(pool_features[chosen].cpu(), pool_labels[chosen].cpu())
@@ -486,9 +486,8 @@ print("novel:", ", ".join(novel.class_names))
 # Now train a probe on the base classes with 16 shots, and show it pictures of **novel** classes. It
 # has 13 rows, one for each base class. So it must answer with one of the base classes.
 #
-# **Prediction 02.c.** How sure is it of its answer, on average over the novel pictures? Give the
-# mean probability of the name that it says, in percent. (If it found all 13 names equally likely,
-# this would be 8.)
+# **Prediction 02.c.** How sure is it of its answers? Give the mean of its highest probability over
+# the novel pictures, in percent. (If it found all 13 names equally likely, this would be 8.)
 
 # %% tags=["exercise"]
 # a number from 8 to 100
@@ -589,8 +588,8 @@ show(
 #
 # The papers print an average over eleven datasets. For base and novel, this is simple. But the
 # average HM can be the mean of eleven HMs, or the HM of the two averages. **The papers print the
-# second.** Compute it for MaPLe from the table `maple` that the next cell prints. `answer` is a
-# number in percent. It may be off by 0.02.
+# second.** Compute it for MaPLe. Run the next cell once to see its table, `maple`. Then write your
+# `answer` into the same cell: a number in percent, which may be off by 0.02.
 #
 # Stuck? `ex.hint("02.6")`
 

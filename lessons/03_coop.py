@@ -31,7 +31,7 @@ from maple_lite import CoOp, FrozenCLIP, PromptedCLIP, PromptLearner, base_and_n
 from maple_lite import harmonic_mean, load_clip, open_dataset, preset, seeded, tokenize
 from maple_lite.analysis.words import nearest_words
 from maple_lite.course import explore, session, show
-from maple_lite.course.exercises.lesson_03 import planted_curves, planted_tower
+from maple_lite.course.planted import planted_curves, planted_tower
 from maple_lite.course.plots import TITLES, plot_bars, plot_base_to_novel, plot_lines, plot_loss
 from maple_lite.course.plots import plot_picture, plot_probabilities, plot_prompts, plot_two
 from maple_lite.experiments.published import compare_methods, read_paper
@@ -151,7 +151,7 @@ print("the two rows of 'a' are equal:", torch.equal(x[0, 1], x[0, 4]))
 
 # %% tags=["exercise"]
 def splice(x, prompt):
-    """Token embeddings [C, L, d] with prompt [n, d] or [C, n, d] written over places 1..n."""
+    """Token embeddings [C, L, d] with prompt [n, d] or [C, n, d] written over positions 1..n."""
     # STUB: raise NotImplementedError("03.1: write me")
     # SOLUTION
     n = prompt.shape[-2]
@@ -200,8 +200,9 @@ show(
 #
 # Embed the tokens. If there are prompts, splice `prompts[0]` into the table. Add the positional
 # embedding. Run the blocks. Take EOT's row of each sentence. Apply `ln_final`, project, and bring
-# the result to length 1. Sentences are shorter than 77 tokens: cut the positional embedding and the
-# mask to `length`. Two traps:
+# the result to length 1. Sentences are shorter than 77 tokens: use the first `length` rows of the
+# positional embedding, and the first `length` rows and columns of the mask. Do not change the tower
+# itself. Two traps:
 #
 # - The positional embedding is added **after** the splice, because learned tokens have places, too.
 # - Pass the mask by its name, `attn_mask=`. Without its name, the block takes it for something
@@ -301,8 +302,8 @@ show(
 # %% [markdown]
 # ### Exercise 03.3: which tower has which bug?
 #
-# Write the text of one of the four lines above for each letter. Reason before you try: where must
-# each curve start, and can it fall?
+# Write one of the four quoted names for each letter. Each name is used once. Reason before you try:
+# where must each curve start, and can it fall?
 #
 # Stuck? `ex.hint("03.3")`
 
@@ -341,8 +342,8 @@ print(f"yours: {right:.0e}")
 # Write the loop that trains the context. Return a list with the loss of every step, as plain
 # numbers.
 #
-# - `epochs` gives the batches of one epoch after the other. `rates` gives the learning rate of each
-#   epoch. `zip` walks through both.
+# - `epochs` gives the batches of one epoch after the other. You can walk through it only once,
+#   while you train. `rates` gives the learning rate of each epoch. `zip` walks through both.
 # - A batch is a pair of image features `[B, D]` and labels `[B]`. `model.classify(image_features)`
 #   gives the logits `[B, C]`. The loss is cross-entropy.
 # - The optimiser is SGD with momentum 0.9 and weight decay 5e-4. PyTorch keeps its learning rate in
@@ -480,7 +481,7 @@ ex.outcome("03.b", compared(rows["CoOp"]["novel"], rows["by hand"]["novel"]))
 # and append a row to `path` for the base classes and one for the novel classes: `{"epoch": ...,
 # "classes": ..., "accuracy": ...}`. `scores` does the measuring.
 #
-# **Prediction 03.d.** At which epoch is the novel accuracy highest: in the `"first half"` of the
+# **Prediction 03.c.** At which epoch is the novel accuracy highest: in the `"first half"` of the
 # training, or in the `"second half"`?
 
 # %% tags=["exercise"]
@@ -488,7 +489,7 @@ ex.outcome("03.b", compared(rows["CoOp"]["novel"], rows["by hand"]["novel"]))
 # SOLUTION
 guess = "first half"
 # END SOLUTION
-ex.predict("03.d", guess, choices=("first half", "second half"))
+ex.predict("03.c", guess, choices=("first half", "second half"))
 
 # %% tags=["exercise"]
 replay, contexts = CoOp(my_clip, **learner_kwargs), [*notes, coop.learner.ctx.detach()]
@@ -509,7 +510,7 @@ if path:
     path = pd.DataFrame(path)
     on_novel = path[path.classes == "novel"].set_index("epoch").accuracy
     best = on_novel.idxmax()
-    ex.outcome("03.d", "first half" if best < len(notes) / 2 else "second half")
+    ex.outcome("03.c", "first half" if best < len(notes) / 2 else "second half")
     ax = plt.figure(figsize=(8, 3.6)).gca()
     plot_lines(path, "epoch", "accuracy", "classes", ylabel="accuracy (%)", ax=ax)
     show(
@@ -523,7 +524,6 @@ if path:
 # It would not be fair to stop at the best epoch of this figure, because you found it with test
 # pictures. (Lesson 02 has three kinds of pictures.) But the question is a good one. Published runs
 # of CoOp with fewer epochs do much better on novel classes than the one in the papers' tables.
-# Lesson 13 comes back to this.
 #
 # ## 8 · What has it learned?
 #
@@ -570,7 +570,7 @@ for slot, (word, way) in enumerate(zip(["a", "photo", "of", "a"], moved, strict=
 # that start at **random**, 50 epochs for one shot and 100 for two. We also try another start, the
 # words "a photo of a". We take two datasets and two draws of the pictures.
 #
-# **Prediction 03.c.** Compare **one** shot with random tokens to the hand-written sentence, on
+# **Prediction 03.d.** Compare **one** shot with random tokens to the hand-written sentence, on
 # average. Is it `"higher"`, `"lower"` or the `"same"` (within one point)?
 
 # %% tags=["exercise"]
@@ -578,7 +578,7 @@ for slot, (word, way) in enumerate(zip(["a", "photo", "of", "a"], moved, strict=
 # SOLUTION
 guess = "higher"
 # END SOLUTION
-ex.predict("03.c", guess, choices=("higher", "lower", "same"))
+ex.predict("03.d", guess, choices=("higher", "lower", "same"))
 
 # %% [markdown]
 # ### Your turn
@@ -626,7 +626,7 @@ for (start, shots), part in runs.groupby(["start", "shots"], sort=False):
 random_start = runs[runs.start == "16 random tokens"].groupby("shots").mean(numeric_only=True)
 ex.expect("one shot, random start", random_start.after[1])
 ex.expect("two shots, random start", random_start.after[2])
-ex.outcome("03.c", compared(random_start.after[1], random_start["by hand"][1]))
+ex.outcome("03.d", compared(random_start.after[1], random_start["by hand"][1]))
 
 # %%
 shown = means.reset_index()

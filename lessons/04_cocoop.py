@@ -104,9 +104,9 @@ def looking(similar):
 
 
 # %% [markdown]
-# **Prediction 04.a.** Compare `looking` with the *best* of the fixed looks, chosen with hindsight
-# on the same pictures. Where does looking gain at least one point, on average over five datasets:
-# in the `"mixed"` look, in the `"own"` looks, in `"both"`, or in `"neither"`?
+# **Prediction 04.a.** Compare `looking` with the *best* of the fixed looks, which we choose knowing
+# all the answers. Where does looking gain at least one point, on average over five datasets: in the
+# `"mixed"` look, in the `"own"` looks, in `"both"`, or in `"neither"`?
 
 # %% tags=["exercise"]
 # STUB: guess = None  # "mixed", "own", "both" or "neither"
@@ -269,9 +269,10 @@ print("classes, repeat_interleave(2):   ", torch.arange(3).repeat_interleave(2).
 #
 # ### Exercise 04.3: encode all pairs
 #
-# `encode_sentences(self.text, tokens, [prompts])` is the walk through the text tower that you wrote
-# in lesson 03. It takes tokens `[R, L]` and a prompt `[R, n, d_t]` for `R` sentences, and gives
-# features `[R, D]`. Make the rows, encode them, and fold them back to `[B, C, D]`.
+# `self` is a CLIP. `encode_sentences(self.text, tokens, [prompts])` is the walk through its text
+# tower that you wrote in lesson 03. It takes tokens `[R, L]` and a prompt `[R, n, d_t]` for `R`
+# sentences, and gives features `[R, D]`. Make the rows, encode them, and fold them back to `[B, C,
+# D]`.
 #
 # Stuck? `ex.hint("04.3")`
 
@@ -307,9 +308,9 @@ print("bd,cd->bc ", torch.einsum("bd,cd->bc", vectors, names).tolist())
 # %% [markdown]
 # ### Exercise 04.4: logits
 #
-# This is `classify` of a `PromptedCLIP`. The first lines get the text features, and are given.
-# Return the logits: cosine similarities times the exponential of `self.clip.logit_scale`, as in
-# lesson 01.
+# This is `classify` of a `PromptedCLIP`. The first lines get the text features, and are given. All
+# features have length 1. Return the logits: cosine similarities times the exponential of
+# `self.clip.logit_scale`, as in lesson 01.
 #
 # Stuck? `ex.hint("04.4")`
 
@@ -337,7 +338,7 @@ classify = ex.check("04.4", classify)
 
 # %%
 class MyCoCoOp(CoOp):
-    """CoOp with your meta-net and your prompts: this is all of CoCoOp. It reads features x `by`."""
+    """CoOp with your meta-net and your prompts. It first multiplies features by `by`."""
 
     needs_image = True
 
@@ -484,8 +485,8 @@ ex.outcome("04.b", "less than 2" if drop < 2 else "2 to 10" if drop <= 10 else "
 # Why? Image features have length 1, so each of their 128 numbers is small. The biases of the
 # network are larger, and they are the same for all pictures. So make the features larger!
 #
-# **Prediction 04.c.** Train again, with the features times ten. Does the network look now? And
-# where does another picture's shift hurt more, on `"base"` or on `"novel"` classes?
+# **Prediction 04.c.** Train again, with the features times ten, so that the network can look. Where
+# does another picture's shift hurt more now, on `"base"` or on `"novel"` classes?
 
 # %% tags=["exercise"]
 # SOLUTION
@@ -510,8 +511,7 @@ ex.expect("points lost when it looks, base", lost.base)
 #
 # A story about a method deserves such a test. Others asked the same question about prompts on real
 # datasets. They found that random noise in place of the picture can do as well, or even better
-# (arXiv 2506.23856). Our tables have both: CoCoOp that reads noise, and CoCoOp that reads the name
-# of the class. Lesson 13 shows them.
+# (arXiv 2506.23856).
 #
 # ## 8 · What looking costs
 #

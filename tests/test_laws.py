@@ -313,3 +313,23 @@ REFITTED = ("01", "02", "03", "04")
 )
 def test_every_function_is_checked_in_other_sizes(exercise):
     assert SIZES in exercise.exempt or any(facet.name == SIZES for facet in exercise.facets)
+
+
+def test_a_module_that_was_changed_is_put_back_and_said():
+    """One submission cannot spoil what the next one is checked with."""
+    exercise = {each.number: each for each in exercises_of("03_coop")}["03.2"]
+    source = exercise.mistakes.reference.replace(
+        "x = text.token_embedding(tokens)",
+        "text.attn_mask = text.attn_mask[:length, :length]\n    x = text.token_embedding(tokens)",
+    )
+    wrong = exercise.mistakes.made(source, exercise.mistakes.names)
+    found = judge(exercise, wrong)
+    assert found.kind != PASSED
+    assert "attn_mask" in dict(found.rows)["likely cause"]
+    assert judge(exercise, exercise.reference).kind == PASSED
+    writes = exercise.mistakes.made(
+        exercise.mistakes.reference.replace("x = x + text", "text.ln_final.weight.data += 1\n    x = x + text"),
+        exercise.mistakes.names,
+    )
+    assert judge(exercise, writes).kind != PASSED
+    assert judge(exercise, exercise.reference).kind == PASSED

@@ -671,7 +671,7 @@ LOGITS_MISTAKES = Mistakes(
             words="hand the image features on", patch={"self.encode_classes(image_features)": "self.encode_classes()"}
         ),
         "the scale is overwritten": Mistake(
-            words="write",
+            words="self was changed",
             patch={
                 "return ": "self.clip.logit_scale.exp_()\nreturn ",
                 "self.clip.logit_scale.exp()": "self.clip.logit_scale",

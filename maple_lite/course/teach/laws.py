@@ -53,7 +53,8 @@ class Before:
     def _inputs(self) -> Finding | None:
         for name, value in self.named.items():
             if not _same(self.values[name], value):
-                cause = "a line writes into its input ([...] = ..., +=, a method ending in _): build a new tensor"
+                copy = "build a new tensor" if isinstance(value, Tensor) else "work on a copy of it"
+                cause = f"a line writes into its input ([...] = ..., +=, a method ending in _): {copy}"
                 return Finding("inputs as they were before the call", f"{name} was changed", cause)
             if self.asking[name] != [tensor.requires_grad for tensor in _tensors(value)]:
                 cause = "a line calls requires_grad_ on its input, or sets requires_grad: detach a copy if you need one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,16 +39,9 @@ class Before:
         self.drawn = random_states()
 
     def breach(self, exempt: Sequence[str] = ()) -> Finding | None:
-        """The first law that was broken since, as a Finding; None if all hold.
-
-        Modules that were changed, and should not be, are put back: the next call finds them as this one did.
-        """
+        """The first law that was broken since, as a Finding; None if all hold."""
         tests = {INPUTS: self._inputs, MODULES: self._modules, MODE: self._mode, RANDOM: self._random}
-        found = [test() for law, test in tests.items() if law not in exempt]
-        if MODULES not in exempt:
-            for snapshots in self.modules.values():
-                for snapshot in snapshots:
-                    snapshot.restore()
+        found = (test() for law, test in tests.items() if law not in exempt)
         return next((finding for finding in found if finding), None)
 
     def _inputs(self) -> Finding | None:
@@ -133,6 +127,17 @@ def _are_equal(tensor: Tensor, before: Tensor) -> bool:
     return tensor.shape == before.shape and tensor.dtype == before.dtype and torch.equal(tensor.detach(), before)
 
 
+@contextmanager
+def modules_kept(named: Mapping[str, Any]) -> Iterator[None]:
+    """A block after which the modules among some arguments are as they were, whatever it did to them."""
+    snapshots = [Snapshot(module) for value in named.values() for module in _modules(value)]
+    try:
+        yield
+    finally:
+        for snapshot in snapshots:
+            snapshot.restore()
+
+
 def is_used_up(value: Any) -> bool:
     """Whether a value can be gone through only once, so that a call with it cannot be made again."""
     return any(isinstance(each, Iterator) for each in _walk(value))
@@ -151,10 +156,23 @@ def repeat_breach(call: Callable[[], Any]) -> Finding | None:
 
 
 def same_result(
-    first: Callable[..., Any], second: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]
+    first: Callable[..., Any],
+    second: Callable[..., Any],
+    arguments: Sequence[Any],
+    named: Mapping[str, Any],
+    *,
+    keeps: bool = True,
 ) -> bool:
-    """Whether two functions return the same for copies of some arguments, or raise the same error."""
-    one, other = (_outcome_of(function, arguments, named) for function in (first, second))
+    """Whether two functions return the same for copies of some arguments, or raise the same error.
+
+    Modules among the arguments are put back after each if `keeps` says so.
+    """
+    given = {f"{place}": value for place, value in enumerate(arguments)} | dict(named) if keeps else {}
+    found = []
+    for function in (first, second):
+        with modules_kept(given):
+            found.append(_outcome_of(function, arguments, named))
+    one, other = found
     if isinstance(one, Exception) or isinstance(other, Exception):
         return type(one) is type(other) and str(one) == str(other)
     if not isinstance(one, COMPARED):

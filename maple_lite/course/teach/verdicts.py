@@ -22,9 +22,11 @@ from maple_lite.course.teach.laws import (
     AGAIN,
     CHANGED_MODULES,
     LAWS,
+    MODULES,
     REPEATED,
     Before,
     is_used_up,
+    modules_kept,
     repeat_breach,
     same_result,
 )
@@ -67,7 +69,7 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
     if callable(exercise.reference) and not callable(submission):
         finding = Finding("a function", describe(submission), "pass the function itself, without calling it")
         return Verdict(FAILED, [*_found("a function", finding), ("likely cause", finding.cause)])
-    tried = _watched(submission, exercise.exempt, answers_of(exercise))
+    tried = _watched(submission, exercise.exempt, answers_of(exercise), MODULES not in exercise.exempt)
     for place, facet in enumerate(exercise.facets):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
@@ -119,14 +121,16 @@ def _is_proved(exercise: Exercise, name: str, tried: Any) -> bool:
     if not isinstance(tried, Watched) or AGAIN in exercise.exempt:
         return True
     mistake = exercise.mistakes.submission(name)
-    return all(same_result(tried.function, mistake, *call) for call in tried.all_calls(exercise.facets))
+    keeps = MODULES not in exercise.exempt
+    return all(same_result(tried.function, mistake, *call, keeps=keeps) for call in tried.all_calls(exercise.facets))
 
 
 def _outcome(exercise: Exercise, name: str, place: int) -> Exception | None:
     """What facet `place` raises for a known mistake; None if it passes, or fails a facet before. It is found once."""
     outcomes = exercise.outcomes.setdefault(name, [])
     while len(outcomes) <= place and not any(outcomes):
-        error = _failure(exercise.facets[len(outcomes)], _watched(exercise.mistakes.submission(name), LAWS))
+        wrong = _watched(exercise.mistakes.submission(name), LAWS, (), MODULES not in exercise.exempt)
+        error = _failure(exercise.facets[len(outcomes)], wrong)
         outcomes.append(error and error.with_traceback(None))  # a traceback would keep the tensors of its frames
     return outcomes[place] if place < len(outcomes) else None
 
@@ -156,11 +160,19 @@ class Watched:
     """A submitted function that remembers its last call; it gets copies of its arguments, and may be a method.
 
     Every call is watched for the laws that are not `exempt`; `breach` is the first that was broken, in the call whose
-    arguments `broken` has in words. `answers` are what the function cannot call.
+    arguments `broken` has in words. `answers` are what the function cannot call. Modules among the arguments are put
+    back after every call if `keeps` says so: what one submission changes, the next one does not meet.
     """
 
-    def __init__(self, function: Any, exempt: Sequence[str] = (), answers: Sequence[Callable[..., Any]] = ()) -> None:
+    def __init__(
+        self,
+        function: Any,
+        exempt: Sequence[str] = (),
+        answers: Sequence[Callable[..., Any]] = (),
+        keeps: bool = True,
+    ) -> None:
         functools.update_wrapper(self, function)
+        self.keeps = keeps
         self.function, self.call, self.result = function, "", ""
         self.exempt, self.answers, self.broken = tuple(exempt), answers, ""
         self.calls: list[tuple[str, Sequence[Any], dict[str, Any]]] = []
@@ -179,18 +191,22 @@ class Watched:
         self.call, self.result = _call(self.function, arguments, named), ""
         if len(self.calls) < self.kept:
             self.calls.append((self.call, cloned(arguments), cloned(named)))
+        given = _bound(self.function, arguments, named)
         if self.breach or set(LAWS) <= set(self.exempt):
-            return self._run(arguments, named)
-        before = Before(_bound(self.function, arguments, named))
-        result = self._run(arguments, named)
-        self.breach = before.breach(self.exempt)
-        self.broken = self.call if self.breach else ""
-        return result
+            with modules_kept(given if self.keeps else {}):
+                return self._run(arguments, named)
+        with modules_kept(given if self.keeps else {}):
+            before = Before(given)
+            try:
+                return self._run(arguments, named)
+            finally:
+                self.breach = before.breach(self.exempt)
+                self.broken = self.call if self.breach else ""
 
     def all_calls(self, facets: Sequence[Facet]) -> list[Any]:
         """The arguments of the calls that all facets make, whether they pass or fail; at most SEEN, found once."""
         if self.seen is None:
-            other = Watched(self.function, LAWS, self.answers)
+            other = Watched(self.function, LAWS, self.answers, self.keeps)
             other.kept = SEEN
             for facet in facets:
                 _failure(facet, other)
@@ -218,14 +234,17 @@ class Watched:
 
     def _quietly(self, arguments: Sequence[Any], named: dict[str, Any]) -> Any:
         """What the function returns for copies of these arguments; its prints are swallowed."""
-        with contextlib.redirect_stdout(io.StringIO()):
+        given = _bound(self.function, arguments, named) if self.keeps else {}
+        with contextlib.redirect_stdout(io.StringIO()), modules_kept(given):
             return self.function(*cloned(arguments), **cloned(named))
 
 
-def _watched(submission: Any, exempt: Sequence[str], answers: Sequence[Callable[..., Any]] = ()) -> Any:
+def _watched(
+    submission: Any, exempt: Sequence[str], answers: Sequence[Callable[..., Any]] = (), keeps: bool = True
+) -> Any:
     """A function under watch; classes, modules and values as they are."""
     is_function = callable(submission) and not isinstance(submission, type | nn.Module)
-    return Watched(submission, exempt, answers) if is_function else submission
+    return Watched(submission, exempt, answers, keeps) if is_function else submission
 
 
 def _bound(function: Any, arguments: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from maple_lite.course.plots.labels import label_points
 from maple_lite.course.plots.style import COUPLING, FROZEN, LANGUAGE, VISION, open_axes
 
 
-def visible(clip: FrozenCLIP, image: Tensor) -> Tensor:
+def visible(clip: FrozenCLIP, image: Tensor) -> Any:
     """A normalised image [3, H, W] as matplotlib shows it: [H, W, 3] on the CPU, from 0 to 1."""
     mean, std = (torch.tensor(values)[:, None, None] for values in (clip.preprocess.mean, clip.preprocess.std))
-    return (image.cpu() * std + mean).clamp(0, 1).permute(1, 2, 0)
+    return (image.cpu() * std + mean).clamp(0, 1).permute(1, 2, 0).numpy()
 
 
 def plot_pictures(clip: FrozenCLIP, images: Tensor, titles: Sequence[str], *, columns: int = 8) -> Any:

@@ -127,6 +127,25 @@ def _are_equal(tensor: Tensor, before: Tensor) -> bool:
     return tensor.shape == before.shape and tensor.dtype == before.dtype and torch.equal(tensor.detach(), before)
 
 
+class KeptModules:
+    """Modules as they were when they were first met; `restore` puts them back."""
+
+    def __init__(self) -> None:
+        self.snapshots: dict[int, Snapshot] = {}
+
+    def remember(self, named: Mapping[str, Any]) -> None:
+        """Notes how the modules among some arguments are, those that are met for the first time."""
+        for module in (module for value in named.values() for module in _modules(value)):
+            if id(module) not in self.snapshots:
+                self.snapshots[id(module)] = Snapshot(module)
+
+    def restore(self) -> None:
+        """Puts all of them back, and forgets them."""
+        for snapshot in self.snapshots.values():
+            snapshot.restore()
+        self.snapshots.clear()
+
+
 @contextmanager
 def modules_kept(named: Mapping[str, Any]) -> Iterator[None]:
     """A block after which the modules among some arguments are as they were, whatever it did to them."""

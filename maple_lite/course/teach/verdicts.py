@@ -25,6 +25,7 @@ from maple_lite.course.teach.laws import (
     MODULES,
     REPEATED,
     Before,
+    KeptModules,
     is_used_up,
     modules_kept,
     repeat_breach,
@@ -81,11 +82,10 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
             kind, rows = _error(error, submission, tried)
             if isinstance(error, Finding):
                 kind, rows = _failed(exercise, place, error)
+            rows.append(("likely cause", known_cause(exercise, place, error, tried) or _own_cause(error)))
             changed = getattr(tried, "breach", None)
-            if changed is not None and changed.expected == CHANGED_MODULES:  # what came is a consequence of that
-                rows.append(("likely cause", f"{changed.came}; {changed.cause}"))
-            else:
-                rows.append(("likely cause", known_cause(exercise, place, error, tried) or _own_cause(error)))
+            if changed is not None and changed.expected == CHANGED_MODULES:  # what came may be a consequence of that
+                rows.append(("and", f"{changed.came}: {changed.cause}"))
             return Verdict(kind, rows + _about(tried, printed.getvalue()))
     if isinstance(tried, Watched):
         tried.repeat()
@@ -141,6 +141,9 @@ def _failure(facet: Facet, tried: Any) -> Exception | None:
         facet.test(tried)
     except Exception as error:
         return error
+    finally:
+        if isinstance(tried, Watched):
+            tried.kept_modules.restore()
     return None
 
 
@@ -161,7 +164,7 @@ class Watched:
 
     Every call is watched for the laws that are not `exempt`; `breach` is the first that was broken, in the call whose
     arguments `broken` has in words. `answers` are what the function cannot call. Modules among the arguments are put
-    back after every call if `keeps` says so: what one submission changes, the next one does not meet.
+    back after every facet if `keeps` says so: what one submission changes, the next one does not meet.
     """
 
     def __init__(
@@ -172,7 +175,7 @@ class Watched:
         keeps: bool = True,
     ) -> None:
         functools.update_wrapper(self, function)
-        self.keeps = keeps
+        self.keeps, self.kept_modules = keeps, KeptModules()
         self.function, self.call, self.result = function, "", ""
         self.exempt, self.answers, self.broken = tuple(exempt), answers, ""
         self.calls: list[tuple[str, Sequence[Any], dict[str, Any]]] = []
@@ -192,16 +195,16 @@ class Watched:
         if len(self.calls) < self.kept:
             self.calls.append((self.call, cloned(arguments), cloned(named)))
         given = _bound(self.function, arguments, named)
+        if self.keeps:
+            self.kept_modules.remember(given)
         if self.breach or set(LAWS) <= set(self.exempt):
-            with modules_kept(given if self.keeps else {}):
-                return self._run(arguments, named)
-        with modules_kept(given if self.keeps else {}):
-            before = Before(given)
-            try:
-                return self._run(arguments, named)
-            finally:
-                self.breach = before.breach(self.exempt)
-                self.broken = self.call if self.breach else ""
+            return self._run(arguments, named)
+        before = Before(given)
+        try:
+            return self._run(arguments, named)
+        finally:
+            self.breach = before.breach(self.exempt)
+            self.broken = self.call if self.breach else ""
 
     def all_calls(self, facets: Sequence[Facet]) -> list[Any]:
         """The arguments of the calls that all facets make, whether they pass or fail; at most SEEN, found once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -333,3 +334,19 @@ def test_a_module_that_was_changed_is_put_back_and_said():
     )
     assert judge(exercise, writes).kind != PASSED
     assert judge(exercise, exercise.reference).kind == PASSED
+
+
+def test_a_submission_that_moves_a_parameter_spoils_no_expected_value():
+    """The very first check of an exercise is of a wrong submission, and a right one passes after it."""
+    known = {each.number: each for each in exercises_of("04_cocoop")}["04.2"]
+    exercise = Exercise(
+        known.number, known.title, known.reference, known.facets, known.hints, known.meaning, known.mistakes
+    )
+    lines = "shift = self.meta_net(image_features)\n{}return [self.ctx + shift[:, None, None]]"
+    head = "def text_prompts(self, image_features=None):\n"
+    wrong, right = (
+        exercise.mistakes.made(head + textwrap.indent(lines.format(line), "    "), {})
+        for line in ("self.ctx.data += shift.mean(0)\n", "")
+    )
+    assert judge(exercise, wrong).kind == FAILED
+    assert judge(exercise, right).kind == PASSED

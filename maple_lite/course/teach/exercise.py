@@ -49,7 +49,8 @@ class Exercise:
     known ones, which name the cause where a submission fails as they do. `exempt` are those of `laws.LAWS` that do not
     hold for this exercise: a training loop changes its model, and what draws numbers draws others each time. `blocks`
     are functions of the package, beside the reference, that would be the answer: a submission cannot call them.
-    `outcomes` are what the mistakes led to at the facets so far, up to the first that they fail.
+    `outcomes` are what the mistakes led to at the facets so far, up to the first that they fail. `prepared` has an
+    entry once the facets were tried on the reference.
     """
 
     number: str
@@ -62,6 +63,7 @@ class Exercise:
     exempt: tuple[str, ...] = ()
     blocks: tuple[Callable[..., Any], ...] = ()
     outcomes: dict[str, list[Exception | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    prepared: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.facets or len(self.hints) != HINTS:

@@ -70,6 +70,7 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
     if callable(exercise.reference) and not callable(submission):
         finding = Finding("a function", describe(submission), "pass the function itself, without calling it")
         return Verdict(FAILED, [*_found("a function", finding), ("likely cause", finding.cause)])
+    _prepare(exercise)
     tried = _watched(submission, exercise.exempt, answers_of(exercise), MODULES not in exercise.exempt)
     for place, facet in enumerate(exercise.facets):
         printed = io.StringIO()
@@ -94,6 +95,19 @@ def judge(exercise: Exercise, submission: Any) -> Verdict:
         found = [("right so far", passed), *_found("a law of every function", tried.breach)]
         return Verdict(FAILED, [*found, ("likely cause", tried.breach.cause), ("called with", tried.broken)])
     return Verdict(PASSED, [("checked", ", ".join(facet.name for facet in exercise.facets)), ("", exercise.meaning)])
+
+
+def _prepare(exercise: Exercise) -> None:
+    """Tries the facets on the reference, once: what they keep for later checks is made before a submission runs.
+
+    Otherwise a submission that changes a module could spoil an expected value that a facet computes only then.
+    """
+    if exercise.prepared:
+        return
+    exercise.prepared.append(True)
+    with seeded(0), contextlib.redirect_stdout(io.StringIO()):
+        for facet in exercise.facets:
+            _failure(facet, _watched(exercise.reference, LAWS, (), MODULES not in exercise.exempt))
 
 
 def known_cause(exercise: Exercise, place: int, error: Exception, tried: Any = None) -> str:
